@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import {
+  describeError,
+  examineMachine,
+  formatFindings,
+  readEnvFile,
+  resetStack,
+} from '@quicksale/local-stack';
+import { printTokens } from './tokens.ts';
+
+const dataDirectory = join(import.meta.dirname, '../../.quicksale');
+const { env } = process;
+const write = (text: string): void => void process.stdout.write(text);
+
+/** Each command returns the exit code. */
+const commands: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
+  doctor: async (args) => {
+    const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
+    const findings = await examineMachine({ dataDirectory, env });
+    write(values.json === true ? `${JSON.stringify(findings)}\n` : formatFindings(findings));
+    return findings.some(({ status }) => status === 'missing') ? 1 : 0;
+  },
+  reset: async (args) => {
+    const options = { yes: { type: 'boolean' }, json: { type: 'boolean' } } as const;
+    const { values } = parseArgs({ args, options });
+    const isConfirmed = values.yes === true;
+    const removed = await resetStack({ dataDirectory, env, isConfirmed });
+    write(values.json === true ? `${JSON.stringify({ removed })}\n` : '  All data is gone.\n');
+    return 0;
+  },
+  tokens: async (args) => {
+    const stackEnv = await readEnvFile(join(dataDirectory, 'env'));
+    await printTokens({ args, env, stackEnv, write });
+    return 0;
+  },
+};
+
+const [name = '', ...rest] = process.argv.slice(2);
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+if (command === undefined) {
+  process.stderr.write(`Usage: npm run quicksale -- ${Object.keys(commands).join(' | ')}\n`);
+  process.exitCode = 2;
+} else {
+  try {
+    process.exitCode = await command(rest);
+  } catch (error) {
+    process.stderr.write(`${describeError(error)}\n`);
+    process.exitCode = 1;
+  }
+}

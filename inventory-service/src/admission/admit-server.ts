@@ -1,0 +1,79 @@
+import type { Logger } from '@quicksale/shared/log';
+import type { Clock } from '@quicksale/shared/process';
+import type { SaleStore } from '../sales/sale-store.ts';
+import type { LedgerServer } from './ledger-server.ts';
+import type { RecentOrders } from './recent-orders.ts';
+
+export interface AdmitDeps {
+  server: LedgerServer;
+  sales: Pick<SaleStore, 'listLedgerReady'>;
+  recentOrders: RecentOrders;
+  clock: Clock;
+  log: Logger;
+}
+
+/**
+ * How far back the check looks: ten minutes of orders, and five more because an order's id is made
+ * by the clock of another machine.
+ */
+const lookBackMs = 15 * 60_000;
+
+/**
+ * Compares a server that was not checked in this run with MongoDB, closes what has lost data, and
+ * lets the scripts work on it. Nothing changes the ledger before that, so it stands still meanwhile.
+ * Resolves to whether there was anything to do.
+ */
+export async function admitServer(deps: AdmitDeps): Promise<boolean> {
+  const { server, log } = deps;
+  const startedMs = deps.clock.now();
+  const runId = server.runId();
+  if (await server.isAdmitted(runId)) return false;
+
+  // An unknown sale needs no fence: every script refuses it.
+  const lostSales = await server.findUnknown(await deps.sales.listLedgerReady());
+  const lost = new Set(lostSales);
+  for (const saleId of lostSales)
+    log.error({ saleId }, 'the ledger does not know a sale that it knew; it needs a rebuild');
+
+  const { orders, missingRecords, restoredKeys } = await checkOrders(deps, lost);
+  await server.fence([...missingRecords.keys()]);
+  for (const [saleId, missing] of missingRecords)
+    log.error(
+      { saleId, missing },
+      'the ledger lost holds of a sale; the sale is fenced and needs a rebuild',
+    );
+
+  // A server that was replaced meanwhile has another run id, and this names the old one.
+  await server.admit(runId);
+  log.info(
+    {
+      runId,
+      orders,
+      restoredKeys,
+      lostSales: lost.size,
+      fencedSales: missingRecords.size,
+      elapsedMs: deps.clock.now() - startedMs,
+    },
+    'admitted the ledger server',
+  );
+  return true;
+}
+
+/** Number of missing records by sale; keys that are missing are written back on the way. */
+async function checkOrders(deps: AdmitDeps, lost: ReadonlySet<string>) {
+  const { server, recentOrders, clock } = deps;
+  const missingRecords = new Map<string, number>();
+  let orders = 0;
+  let restoredKeys = 0;
+  for await (const piece of recentOrders.since(new Date(clock.now() - lookBackMs))) {
+    const known = piece.filter(({ saleId }) => !lost.has(saleId));
+    orders += known.length;
+    const missing = await server.findMissing(known);
+    await server.restoreKeys(missing.keys, new Date(clock.now()));
+    restoredKeys += missing.keys.length;
+    // Read anew: an order may have given its units up between the two reads.
+    for (const { saleId } of await recentOrders.stillHeld(missing.records))
+      missingRecords.set(saleId, (missingRecords.get(saleId) ?? 0) + 1);
+  }
+  return { orders, missingRecords, restoredKeys };
+}

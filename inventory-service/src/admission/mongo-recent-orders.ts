@@ -1,0 +1,71 @@
+import { mongo as driver } from 'mongoose';
+import { translateMongoError, type Mongo } from '@quicksale/shared/mongo';
+import { callMongo } from '../mongo-calls.ts';
+import type { HeldOrder, RecentOrders } from './recent-orders.ts';
+
+type OrderDocument = Omit<HeldOrder, 'id'> & {
+  _id: driver.ObjectId;
+  inventoryStatus: string;
+  units?: string[];
+};
+
+const projection = {
+  saleId: 1,
+  createdAt: 1,
+  idempotencyDigest: 1,
+  requestFingerprint: 1,
+} as const;
+const holding = {
+  inventoryStatus: { $in: ['PENDING', 'RESERVED'] },
+  units: { $exists: true },
+};
+const pieceSize = 2_000;
+/** For one piece, not for all of them. */
+const pieceLimitMs = 10_000;
+
+/** Reads the orders collection, which order-service and kafka-processor write. */
+export function createMongoRecentOrders(mongo: Mongo): RecentOrders {
+  const orders = () => mongo.db().collection<OrderDocument>('orders');
+
+  return {
+    async *since(from) {
+      // Ids are made in time order, right before the hold.
+      const _id = { $gte: driver.ObjectId.createFromTime(Math.floor(from.getTime() / 1000)) };
+      const cursor = orders().find(
+        { _id, ...holding },
+        {
+          projection,
+          batchSize: pieceSize,
+          timeoutMS: pieceLimitMs,
+          timeoutMode: 'iteration',
+        },
+      );
+      try {
+        let piece: HeldOrder[] = [];
+        for await (const document of cursor) {
+          piece.push(fromDocument(document));
+          if (piece.length < pieceSize) continue;
+          yield piece;
+          piece = [];
+        }
+        if (piece.length > 0) yield piece;
+      } catch (error) {
+        throw translateMongoError(error);
+      } finally {
+        await cursor.close().catch(() => undefined);
+      }
+    },
+
+    stillHeld: async (given) => {
+      if (given.length === 0) return [];
+      const ids = given.map(({ id }) => new driver.ObjectId(id));
+      const filter = { _id: { $in: ids }, ...holding };
+      const found = await callMongo(() => orders().find(filter, { projection }).toArray());
+      return found.map(fromDocument);
+    },
+  };
+}
+
+function fromDocument({ _id, ...rest }: OrderDocument): HeldOrder {
+  return { id: _id.toHexString(), ...rest };
+}

@@ -1,0 +1,92 @@
+import mongoose from 'mongoose';
+import { createIndexes, type Mongo } from '@quicksale/shared/mongo';
+import { callMongo, insertOrFind } from '../mongo-calls.ts';
+import type { Product } from './product.ts';
+import type { ProductStore } from './product-store.ts';
+
+type ProductDocument = Omit<Product, 'id'> & { _id: mongoose.Types.ObjectId };
+
+const collectionName = 'products';
+const required = true;
+
+const schema = new mongoose.Schema<ProductDocument>(
+  {
+    _id: { type: mongoose.Schema.Types.ObjectId, required },
+    merchantId: { type: String, required },
+    saleId: { type: String, required },
+    saleChangedAt: { type: Date, required },
+    sku: { type: String, required },
+    name: { type: String, required },
+    // Mongoose takes an empty text for a missing one.
+    description: { type: String, default: '' },
+    category: { type: String, required },
+    price: { type: Number, required },
+    originalPrice: { type: Number },
+    currency: { type: String, required },
+    archived: { type: Boolean, required },
+    initialStock: { type: Number, required },
+    pendingSince: { type: Date },
+    version: { type: Number, required },
+    createdAt: { type: Date, required },
+    updatedAt: { type: Date, required },
+  },
+  { strict: 'throw', versionKey: false, collection: collectionName },
+);
+
+export function createProductIndexes(mongo: Mongo): Promise<void> {
+  return createIndexes(mongo.db(), collectionName, [
+    { key: { merchantId: 1, sku: 1 }, name: 'merchantId_1_sku_1', unique: true },
+    { key: { saleId: 1, _id: 1 }, name: 'saleId_1__id_1' },
+    {
+      key: { pendingSince: 1 },
+      name: 'pendingSince_1',
+      partialFilterExpression: { pendingSince: { $exists: true } },
+    },
+  ]);
+}
+
+export function createMongoProductStore(mongo: Mongo): ProductStore {
+  const products = mongo.connection.model('Product', schema);
+
+  return {
+    insert: async (product) => {
+      const { merchantId, sku } = product;
+      const rival = await insertOrFind({
+        insert: () => products.create(toDocument(product)),
+        findRival: () => products.findOne({ merchantId, sku }, { _id: 1 }).lean(),
+      });
+      const id = rival?._id.toHexString() ?? product.id;
+      return id === product.id ? 'inserted' : { skuTakenBy: id };
+    },
+
+    findById: async (id) => {
+      const found = await callMongo(() => products.findById(id).lean());
+      return found ? fromDocument(found) : undefined;
+    },
+
+    listPrices: async (saleId) => {
+      const found = await callMongo(() => products.find({ saleId }, { price: 1 }).lean());
+      return found.map(({ _id, price }) => ({ productId: _id.toHexString(), price }));
+    },
+
+    findPending: async (before, limit) => {
+      // The partial index serves only filters that repeat its condition.
+      const pendingSince = mongoose.trusted({ $exists: true, $lte: before });
+      return (await callMongo(() => products.find({ pendingSince }).limit(limit).lean())).map(
+        fromDocument,
+      );
+    },
+
+    markFinished: async (id) => {
+      await callMongo(() => products.updateOne({ _id: id }, { $unset: { pendingSince: '' } }));
+    },
+  };
+}
+
+function toDocument({ id, ...rest }: Product): ProductDocument {
+  return { _id: new mongoose.Types.ObjectId(id), ...rest };
+}
+
+function fromDocument({ _id, ...rest }: ProductDocument): Product {
+  return { id: _id.toHexString(), ...rest };
+}

@@ -1,0 +1,53 @@
+/** A product as MongoDB has it, with its id as text. Money in minor units. */
+export interface Product {
+  id: string;
+  merchantId: string;
+  /** The sale that it is sold in: its merchant's standing sale, unless a timed sale has it. */
+  saleId: string;
+  saleChangedAt: Date;
+  sku: string;
+  name: string;
+  description: string;
+  category: string;
+  price: number;
+  originalPrice?: number;
+  currency: string;
+  archived: boolean;
+  /** Units that it was created with; later stock comes by movements. */
+  initialStock: number;
+  /** Set until the ledger has the product: a runner finishes what a crash left. */
+  pendingSince?: Date;
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** What a merchant says of a new product. */
+export interface NewProduct {
+  merchantId: string;
+  sku: string;
+  name: string;
+  description: string;
+  category: string;
+  price: number;
+  originalPrice?: number;
+  currency: string;
+  stock: number;
+}
+
+/** A new product in its merchant's standing sale, whose id is the merchant's. */
+export function draftProduct(given: NewProduct, made: { id: string; at: Date }): Product {
+  const { stock, ...facts } = given;
+  return {
+    ...facts,
+    id: made.id,
+    saleId: given.merchantId,
+    saleChangedAt: made.at,
+    archived: false,
+    initialStock: stock,
+    pendingSince: made.at,
+    version: 1,
+    createdAt: made.at,
+    updatedAt: made.at,
+  };
+}

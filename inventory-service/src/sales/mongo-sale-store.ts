@@ -1,0 +1,73 @@
+import mongoose from 'mongoose';
+import type { Mongo } from '@quicksale/shared/mongo';
+import { callMongo, insertOrFind } from '../mongo-calls.ts';
+import type { Sale } from './sale.ts';
+import type { SaleStore } from './sale-store.ts';
+
+interface SaleDocument {
+  /** 24 hexadecimal digits as text, as orders and events name the sale. */
+  _id: string;
+  kind: 'standing';
+  settingsVersion: number;
+  ledgerReady?: boolean;
+  createdAt: Date;
+}
+
+const required = true;
+
+const schema = new mongoose.Schema<SaleDocument>(
+  {
+    _id: { type: String, required },
+    kind: { type: String, required, enum: ['standing'] },
+    settingsVersion: { type: Number, required },
+    ledgerReady: { type: Boolean },
+    createdAt: { type: Date, required },
+  },
+  { strict: 'throw', versionKey: false, collection: 'sales' },
+);
+
+export function createMongoSaleStore(mongo: Mongo): SaleStore {
+  const sales = mongo.connection.model('Sale', schema);
+
+  return {
+    createStanding: async (merchantId, at) => {
+      const find = () => sales.exists({ _id: merchantId });
+      if (await callMongo(find)) return;
+      const sale = { _id: merchantId, kind: 'standing' as const, settingsVersion: 0 };
+      await insertOrFind({
+        insert: () => sales.create({ ...sale, createdAt: at }),
+        findRival: find,
+      });
+    },
+
+    raiseSettingsVersion: async (saleId) => {
+      const sale = await callMongo(() =>
+        sales
+          .findOneAndUpdate(
+            { _id: saleId },
+            { $inc: { settingsVersion: 1 } },
+            { returnDocument: 'after' },
+          )
+          .lean(),
+      );
+      if (!sale) throw new Error(`Sale ${saleId} does not exist`);
+      return fromDocument(sale);
+    },
+
+    markLedgerReady: async (saleId) => {
+      await callMongo(() => sales.updateOne({ _id: saleId }, { $set: { ledgerReady: true } }));
+    },
+
+    listLedgerReady: async () => {
+      const found = await callMongo(() => sales.find({ ledgerReady: true }, { _id: 1 }).lean());
+      return found.map(({ _id }) => _id);
+    },
+  };
+}
+
+const fromDocument = ({ _id, kind, settingsVersion, ledgerReady }: SaleDocument): Sale => ({
+  id: _id,
+  kind,
+  settingsVersion,
+  ledgerReady: ledgerReady === true,
+});

@@ -1,0 +1,139 @@
+import { Counter } from '@prometheus-io/client';
+import type { Express } from 'express';
+import { createTokenVerifier, type VerifyAccessToken } from '@quicksale/shared/auth';
+import { connectBus, type EventBus } from '@quicksale/shared/bus';
+import { createApp } from '@quicksale/shared/http';
+import type { Logger } from '@quicksale/shared/log';
+import { connectMongo } from '@quicksale/shared/mongo';
+import { createMongoOrderStore } from '@quicksale/shared/orders';
+import {
+  composeService,
+  createMetrics,
+  createSystemRandom,
+  httpPart,
+  repeat,
+  systemClock,
+  type Part,
+  type Service,
+} from '@quicksale/shared/process';
+import { connectRedis } from '@quicksale/shared/redis';
+import {
+  checkShardCount,
+  createRedisStockLedger,
+  ledgerKeys,
+} from '@quicksale/shared/stock-ledger';
+import manifest from '../package.json' with { type: 'json' };
+import { createAdmission } from './admission/admission.ts';
+import { createMongoRecentOrders } from './admission/mongo-recent-orders.ts';
+import { createRedisLedgerServer } from './admission/redis-ledger-server.ts';
+import type { InventoryServiceConfig } from './config.ts';
+import { orderCreatedConsumer } from './holds/order-created.consumer.ts';
+import { finishPending } from './products/finish-product.ts';
+import { createMongoProductStore, createProductIndexes } from './products/mongo-product-store.ts';
+import { productRoutes } from './products/products.routes.ts';
+import { createMongoSaleStore } from './sales/mongo-sale-store.ts';
+import { createMongoMovementStore, createMovementIndexes } from './stock/mongo-movement-store.ts';
+
+export interface Overrides {
+  verifyAccessToken?: VerifyAccessToken;
+  bus?: EventBus & Part;
+}
+
+/** inventory-service: products and their stock, upkeep of the ledger, the answer to new orders. */
+export function buildService(
+  config: InventoryServiceConfig,
+  log: Logger,
+  overrides: Overrides = {},
+): Service & { app: Express; port(): number } {
+  const clock = systemClock;
+  const metrics = createMetrics();
+  const mongo = connectMongo({ url: config.mongoUrl, namespace: config.namespace, log, metrics });
+  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log });
+  const bus =
+    overrides.bus ??
+    connectBus({
+      brokers: config.kafkaBrokers,
+      clientId: 'inventory-service',
+      namespace: config.namespace,
+      log,
+    });
+  const keys = ledgerKeys(config.namespace, config.ledgerShards);
+  const ledger = createRedisStockLedger({
+    connection: redis,
+    keys,
+    calls: new Counter({
+      name: 'quicksale_ledger_calls_total',
+      help: 'Script calls to the stock ledger',
+      labelNames: ['script'],
+      registers: [metrics],
+    }),
+  });
+  const sales = createMongoSaleStore(mongo);
+  const creation = {
+    products: createMongoProductStore(mongo),
+    sales,
+    movements: createMongoMovementStore(mongo),
+    ledger,
+    clock,
+    random: createSystemRandom(),
+    log,
+  };
+  const app = createApp({
+    service: 'inventory-service',
+    version: manifest.version,
+    log,
+    trustProxyHops: config.trustProxyHops,
+    verifyAccessToken:
+      overrides.verifyAccessToken ??
+      createTokenVerifier({
+        jwksUrl: config.jwksUrl,
+        issuer: config.jwtIssuer,
+        audience: config.jwtAudience,
+        clock,
+      }),
+    routes: productRoutes({ ...creation, currency: config.currency }),
+  });
+  const http = httpPart({ app, port: config.port, host: config.host });
+
+  const service = composeService({
+    log,
+    metrics,
+    host: config.host,
+    adminPort: config.adminPort,
+    internalKey: config.internalKey,
+    parts: [
+      mongo,
+      redis,
+      {
+        name: 'indexes',
+        start: async () => {
+          await checkShardCount(redis, keys);
+          await createProductIndexes(mongo);
+          await createMovementIndexes(mongo);
+        },
+        stop: async () => undefined,
+      },
+      // Before the bus: orders are taken while Kafka is away, but not before the ledger is admitted.
+      createAdmission({
+        connection: redis,
+        server: createRedisLedgerServer(redis, keys),
+        sales,
+        recentOrders: createMongoRecentOrders(mongo),
+        clock,
+        log,
+      }),
+      repeat({
+        name: 'product runner',
+        everyMs: 2_000,
+        log,
+        work: () => finishPending(creation),
+      }),
+      bus,
+      bus.createConsumer(
+        orderCreatedConsumer({ ledger, orders: createMongoOrderStore(mongo), bus, log }),
+      ),
+      http,
+    ],
+  });
+  return { ...service, app, port: http.port };
+}

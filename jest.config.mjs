@@ -1,0 +1,21 @@
+// Three levels, one project each: `*.test.ts` pure, `*.int.test.ts` real stores, `*.e2e.test.ts`
+// the whole system. tools/test.ts starts the servers that the last two need.
+const level = (displayName, testMatch, testPathIgnorePatterns = []) => ({
+  displayName,
+  testMatch,
+  testPathIgnorePatterns: ['/node_modules/', '/.quicksale/', ...testPathIgnorePatterns],
+  modulePathIgnorePatterns: ['<rootDir>/.quicksale/'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': '<rootDir>/tools/strip-types.mjs',
+  },
+  testEnvironment: 'node',
+});
+
+export default {
+  projects: [
+    level('unit', ['**/*.test.ts'], ['\\.int\\.test\\.ts$', '\\.e2e\\.test\\.ts$']),
+    level('int', ['**/*.int.test.ts']),
+    level('e2e', ['**/*.e2e.test.ts']),
+  ],
+};

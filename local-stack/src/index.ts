@@ -1,0 +1,17 @@
+export { startServers } from './start-servers.ts';
+export type { Servers, ServerUrls, StartServersOptions } from './start-servers.ts';
+export { createSupervisor, Supervisor } from './supervisor/supervisor.ts';
+export type { PartOptions } from './supervisor/part.ts';
+export { createProgressPrinter } from './progress-printer.ts';
+export { findFreePorts } from './system/ports.ts';
+export type { Environment, Report, ReportEvent } from './system/report.ts';
+export { describeError, StackError } from './system/stack-error.ts';
+export { startServices } from './services/start-services.ts';
+export type { Services, StartServicesOptions } from './services/start-services.ts';
+export { serviceTable } from './services/service-table.ts';
+export { readEnvFile } from './services/env-file.ts';
+export { createTokenSigner, type DeveloperToken } from './demo/developer-tokens.ts';
+export { readDemo, type Demo } from './demo/demo-file.ts';
+export { seed } from './seed.ts';
+export { resetStack } from './reset.ts';
+export { examineMachine, formatFindings, type Finding } from './doctor.ts';

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { route, type Route } from '@quicksale/shared/http';
+import { creationAnswer } from '@quicksale/shared/orders';
+import { orderRequest } from './order-request.ts';
+import { placeOrder, type PlaceOrderDeps } from './place-order.ts';
+import { refusalError } from './refusal.ts';
+
+/** Scope of an idempotency key: the same key on another route is another key. */
+const keyScope = 'POST /api/orders';
+
+const createdOrder = z.object({ message: z.string(), order: z.looseObject({ _id: z.string() }) });
+
+/** POST /api/orders. */
+export function intakeRoutes(deps: PlaceOrderDeps): Route[] {
+  return [
+    route(
+      {
+        method: 'post',
+        path: '/api/orders',
+        summary: 'Place an order',
+        access: 'signed-in',
+        body: orderRequest,
+        idempotent: true,
+        replies: { 201: createdOrder },
+        errors: [
+          'idempotency-key-reused',
+          'sold-out',
+          'buyer-limit-reached',
+          'sale-not-open',
+          'sale-closed',
+          'sale-paused',
+          'unknown-product',
+          'mixed-sales',
+          'sale-fenced',
+          'dependency-unavailable',
+        ],
+      },
+      async ({ body }, { principal, idempotencyKey }) => {
+        const result = await placeOrder(deps, {
+          userId: principal.userId,
+          key: idempotencyKey,
+          route: keyScope,
+          body,
+        });
+        if (result.status !== 'created') throw refusalError(result);
+        return {
+          status: 201,
+          raw: creationAnswer(result.order),
+          headers: {
+            Location: `/api/orders/${result.order.id}`,
+            ...(result.replayed && { 'Idempotent-Replayed': 'true' }),
+          },
+        };
+      },
+    ),
+  ];
+}

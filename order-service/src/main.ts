@@ -1,0 +1,5 @@
+import { runService } from '@quicksale/shared/process';
+import { config } from './config.ts';
+import { buildService } from './service.ts';
+
+await runService({ name: 'order-service', config, env: process.env, build: buildService });

@@ -1,0 +1,34 @@
+import { toWire } from '@quicksale/shared/money';
+import { wireItem, type Order } from '@quicksale/shared/orders';
+
+/** An order as its owner reads it. */
+export const orderView = (order: Order) => ({
+  _id: order.id,
+  orderNumber: order.orderNumber,
+  userId: order.userId,
+  saleId: order.saleId,
+  items: order.items.map(wireItem),
+  subtotal: toWire(order.subtotal),
+  taxAmount: toWire(order.taxAmount),
+  shippingCost: toWire(order.shippingCost),
+  discount: toWire(order.discount),
+  totalAmount: toWire(order.totalAmount),
+  currency: order.currency,
+  ...(order.shippingAddress && { shippingAddress: order.shippingAddress }),
+  ...(order.billingAddress && { billingAddress: order.billingAddress }),
+  status: order.status,
+  inventoryStatus: order.inventoryStatus,
+  paymentStatus: order.paymentStatus,
+  version: order.version,
+  history: order.history.map(({ version, from, to, at, reason }) => ({
+    version,
+    from,
+    to,
+    at: at.toISOString(),
+    ...(reason && { reason }),
+  })),
+  idempotencyKey: order.idempotencyKey,
+  expiresAt: order.expiresAt?.toISOString() ?? null,
+  createdAt: order.createdAt.toISOString(),
+  updatedAt: order.updatedAt.toISOString(),
+});

@@ -1,0 +1,174 @@
+import { setImmediate as defer } from 'node:timers';
+import { Counter } from '@prometheus-io/client';
+import type { Express } from 'express';
+import { createTokenVerifier, type VerifyAccessToken } from '@quicksale/shared/auth';
+import { connectBus, type EventBus } from '@quicksale/shared/bus';
+import { createMongoCatalogue } from '@quicksale/shared/catalogue';
+import { inventoryResult, orderCreated } from '@quicksale/shared/contracts';
+import { createApp } from '@quicksale/shared/http';
+import type { Logger } from '@quicksale/shared/log';
+import { connectMongo } from '@quicksale/shared/mongo';
+import {
+  createMongoOrderStore,
+  createOrderIndexes,
+  orderCreatedEvent,
+} from '@quicksale/shared/orders';
+import {
+  composeService,
+  createMetrics,
+  createSystemRandom,
+  httpPart,
+  repeat,
+  systemClock,
+  type Part,
+  type Service,
+} from '@quicksale/shared/process';
+import { connectRedis } from '@quicksale/shared/redis';
+import {
+  checkShardCount,
+  createRedisStockLedger,
+  ledgerKeys,
+} from '@quicksale/shared/stock-ledger';
+import manifest from '../package.json' with { type: 'json' };
+import type { OrderServiceConfig } from './config.ts';
+import { createGroupRecorder } from './intake/group-recorder.ts';
+import { intakeRoutes } from './intake/intake.routes.ts';
+import { createMongoBlocks, createOrderNumbers } from './intake/order-numbers.ts';
+import { recordHolds, type Hold } from './intake/record-holds.ts';
+import { createReserveBatcher } from './intake/reserve-batcher.ts';
+import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
+import { orderRoutes } from './orders/orders.routes.ts';
+import { createRelay } from './outbox/relay.ts';
+import { scanOutbox } from './outbox/scan-outbox.ts';
+
+export interface Overrides {
+  verifyAccessToken?: VerifyAccessToken;
+  bus?: EventBus & Part;
+}
+
+/** order-service: takes orders, remembers them, tells Kafka, repairs what crashes left. */
+export function buildService(
+  config: OrderServiceConfig,
+  log: Logger,
+  overrides: Overrides = {},
+): Service & { app: Express; port(): number } {
+  const clock = systemClock;
+  const metrics = createMetrics();
+  const mongo = connectMongo({ url: config.mongoUrl, namespace: config.namespace, log, metrics });
+  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log });
+  const bus =
+    overrides.bus ??
+    connectBus({
+      brokers: config.kafkaBrokers,
+      clientId: 'order-service',
+      namespace: config.namespace,
+      log,
+    });
+  const keys = ledgerKeys(config.namespace, config.ledgerShards);
+  const ledger = createRedisStockLedger({
+    connection: redis,
+    keys,
+    calls: new Counter({
+      name: 'quicksale_ledger_calls_total',
+      help: 'Script calls to the stock ledger',
+      labelNames: ['script'],
+      registers: [metrics],
+    }),
+  });
+  const orders = createMongoOrderStore(mongo);
+  const batcher = createReserveBatcher({ ledger, defer });
+  const relay = createRelay({ bus, log });
+
+  /** Recording, and what follows from it: the mark is struck off, the event leaves. */
+  async function recordAndAnnounce(holds: readonly Hold[]) {
+    const outcomes = await recordHolds({ orders, ledger, log }, holds);
+    const recorded = outcomes.filter((outcome) => outcome.kind === 'recorded');
+    for (const { order } of recorded) batcher.noteRecorded(order.saleId, order.id);
+    relay.send(recorded.filter(({ isNew }) => isNew).map(({ order }) => orderCreatedEvent(order)));
+    return outcomes;
+  }
+
+  const recorder = createGroupRecorder({
+    record: recordAndAnnounce,
+    largestBatch: 200,
+    inFlightLimit: 2,
+  });
+  const app = createApp({
+    service: 'order-service',
+    version: manifest.version,
+    log,
+    trustProxyHops: config.trustProxyHops,
+    verifyAccessToken:
+      overrides.verifyAccessToken ??
+      createTokenVerifier({
+        jwksUrl: config.jwksUrl,
+        issuer: config.jwtIssuer,
+        audience: config.jwtAudience,
+        clock,
+      }),
+    routes: [
+      ...intakeRoutes({
+        clock,
+        random: createSystemRandom(),
+        catalogue: createMongoCatalogue(mongo),
+        orders,
+        ledger: batcher,
+        recorder,
+        numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
+      }),
+      ...orderRoutes({ orders }),
+    ],
+  });
+  const http = httpPart({ app, port: config.port, host: config.host });
+
+  const service = composeService({
+    log,
+    metrics,
+    host: config.host,
+    adminPort: config.adminPort,
+    internalKey: config.internalKey,
+    parts: [
+      mongo,
+      { name: 'indexes', start: () => createOrderIndexes(mongo), stop: async () => undefined },
+      redis,
+      {
+        name: 'shard count',
+        start: () => checkShardCount(redis, keys),
+        stop: async () => undefined,
+      },
+      bus,
+      {
+        name: 'intake',
+        start: async () => undefined,
+        stop: async () => {
+          await recorder.drain();
+          await batcher.drain();
+          await relay.drain();
+        },
+      },
+      repeat({
+        name: 'unrecorded sweep',
+        everyMs: 1_000,
+        log,
+        work: createUnrecordedSweep({ ledger, orders, record: recordAndAnnounce, log }),
+      }),
+      repeat({
+        name: 'outbox scan',
+        everyMs: 1_000,
+        log,
+        work: () =>
+          scanOutbox({
+            orders,
+            bus,
+            clock,
+            log,
+            backlog: async () =>
+              (await bus.lag('quicksale.inventory-service', orderCreated)) +
+              (await bus.lag('quicksale.kafka-processor', inventoryResult)),
+          }),
+      }),
+      http,
+    ],
+  });
+  return { ...service, app, port: http.port };
+}

@@ -1,0 +1,123 @@
+import type { mongo as driver } from 'mongoose';
+import { createMemoryBus, type MemoryBus } from '@quicksale/shared/bus';
+import { loadConfig } from '@quicksale/shared/config';
+import { AppError } from '@quicksale/shared/errors';
+import { createLogger } from '@quicksale/shared/log';
+import { connectMongo, type Mongo } from '@quicksale/shared/mongo';
+import { connectRedis, type RedisConnection } from '@quicksale/shared/redis';
+import {
+  createRedisStockLedger,
+  ledgerKeys,
+  type LedgerKeys,
+  type StockLedger,
+} from '@quicksale/shared/stock-ledger';
+import { newId, testNamespace } from '@quicksale/shared/testing';
+import supertest from 'supertest';
+import { config as configTable } from '../src/config.ts';
+import { buildService } from '../src/service.ts';
+
+export interface OrderFixture {
+  request: ReturnType<typeof supertest>;
+  bus: MemoryBus;
+  mongo: Mongo;
+  redis: RedisConnection;
+  keys: LedgerKeys;
+  ledger: StockLedger;
+  /** A product with this stock in a sale of its own. */
+  givenProduct(stock: number): Promise<{ productId: string; saleId: string }>;
+  place(order: {
+    userId: string;
+    key: string;
+    productId: string;
+    quantity?: number;
+  }): supertest.Test;
+  orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
+  stop(): Promise<void>;
+}
+
+/** The service on real stores in a namespace of its own; the bus is in memory. */
+export async function startOrders(
+  overrides: Readonly<Record<string, string>> = {},
+): Promise<OrderFixture> {
+  const namespace = testNamespace('intake');
+  const config = loadConfig(configTable, {
+    ...process.env,
+    NAMESPACE: namespace,
+    ORDER_SERVICE_PORT: '0',
+    ORDER_SERVICE_ADMIN_PORT: '0',
+    INTERNAL_KEY: 'an internal key of a test',
+    ...overrides,
+  });
+  const log = createLogger({ service: 'order-service', level: 'silent' });
+  const bus = createMemoryBus({ log });
+  const part = { name: 'bus', start: async () => undefined, stop: async () => undefined };
+  const service = buildService(config, log, {
+    bus: { ...bus, ...part },
+    verifyAccessToken: async (token) => {
+      const [, userId] = /^user-([0-9a-f]{24})$/.exec(token) ?? [];
+      if (!userId) throw new AppError('unauthenticated');
+      return { userId, role: 'CUSTOMER', sessionId: 's', expiresAtMs: Number.MAX_SAFE_INTEGER };
+    },
+  });
+  const mongo = connectMongo({ url: config.mongoUrl, namespace, log });
+  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log });
+  await Promise.all([service.start(), mongo.start(), redis.start()]);
+  const keys = ledgerKeys(namespace, config.ledgerShards);
+  const ledger = createRedisStockLedger({ connection: redis, keys });
+  // inventory-service's part: this server is good.
+  for (let shard = 0; shard < keys.shards; shard += 1)
+    await redis.client.set(keys.admitted(shard), redis.runId());
+  const request = supertest(service.app);
+
+  return {
+    request,
+    bus,
+    mongo,
+    redis,
+    keys,
+    ledger,
+    givenProduct: async (stock) => {
+      const [productId, saleId] = [newId(), newId()];
+      await mongo
+        .db()
+        .collection<{ _id: unknown }>('products')
+        .insertOne({
+          _id: new mongo.connection.base.mongo.ObjectId(productId),
+          saleId,
+          saleChangedAt: new Date(0),
+          merchantId: saleId,
+          sku: 'LAMP',
+          name: 'Lamp',
+          currency: 'USD',
+          archived: false,
+        } as { _id: unknown });
+      await ledger.putSale(
+        {
+          saleId,
+          settingsVersion: 1,
+          state: 'live',
+          opensAtMs: 0,
+          closesAtMs: 0,
+          perBuyerLimit: 0,
+          holdMs: 0,
+          durability: 'safe',
+          products: [{ productId, price: 4999, away: false }],
+        },
+        true,
+      );
+      await ledger.raise(saleId, productId, stock);
+      return { productId, saleId };
+    },
+    place: ({ userId, key, productId, quantity = 1 }) =>
+      request
+        .post('/api/orders')
+        .set('Authorization', `Bearer user-${userId}`)
+        .set('Idempotency-Key', key)
+        .send({ items: [{ productId, quantity }] }),
+    orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
+    stop: async () => {
+      await service.stop();
+      await Promise.all([mongo.stop(), redis.stop()]);
+    },
+  };
+}

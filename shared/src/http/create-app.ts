@@ -1,0 +1,47 @@
+import express, { type Express } from 'express';
+import type { VerifyAccessToken } from '../auth/principal.ts';
+import type { Logger } from '../log/index.ts';
+import { notFoundMiddleware, problemMiddleware } from './problem.ts';
+import { requestContextMiddleware } from './request-context.ts';
+import { mountRoutes, type Route } from './route.ts';
+
+export interface AppOptions {
+  service: string;
+  version: string;
+  log: Logger;
+  trustProxyHops: number;
+  routes: readonly Route[];
+  verifyAccessToken: VerifyAccessToken;
+}
+
+/** A service's public app: request id, `/health`, its routes, problems. It does not listen. */
+export function createApp(options: AppOptions): Express {
+  const app = bareApp(options.trustProxyHops);
+  app.get('/health', healthHandler(options.service, options.version));
+  mountRoutes(app, options.routes, options.verifyAccessToken);
+  return closeApp(app, options.log);
+}
+
+/** An Express app with this project's settings and the request context, nothing else. */
+export function bareApp(trustProxyHops: number): Express {
+  const app = express();
+  // Exact number of proxies: `true` would believe any X-Forwarded-For.
+  app.set('trust proxy', trustProxyHops);
+  app.set('etag', false);
+  app.disable('x-powered-by');
+  app.use(requestContextMiddleware);
+  return app;
+}
+
+/** Adds the end of the chain: not found and problems. */
+export function closeApp(app: Express, log: Logger): Express {
+  app.use(notFoundMiddleware);
+  app.use(problemMiddleware(log));
+  return app;
+}
+
+export function healthHandler(service: string, version: string): express.RequestHandler {
+  return (_req, res) => {
+    res.json({ status: 'ok', service, version, uptimeSeconds: Math.floor(process.uptime()) });
+  };
+}

@@ -1,0 +1,12 @@
+export { createAdminApp, type ReadinessCheck } from './admin-app.ts';
+export { bareApp, closeApp, createApp, healthHandler } from './create-app.ts';
+export { closeServer, createHttpServer, listen } from './listen.ts';
+export { sendProblem, toProblem } from './problem.ts';
+export {
+  maxBodyBytes,
+  readBearerToken,
+  route,
+  type Access,
+  type Route,
+  type RouteContext,
+} from './route.ts';

@@ -1,0 +1,35 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { rateLimitHeaders } from './rate-policy.ts';
+import { rateLimited, type RateLimiter } from './rate-limiter.ts';
+
+/** What one request is counted under. */
+export interface RateSubject {
+  limiter: RateLimiter;
+  key: string;
+}
+
+/**
+ * Counts each request under what `subjectOf` names, if anything; those over the limit are refused
+ * with 429. A request that is finally answered 503 gets its point back: buyers are told to retry.
+ */
+export function limitRequests(
+  subjectOf: (req: Request, res: Response) => Promise<RateSubject | undefined>,
+  onRefusal: (limiter: RateLimiter) => void = () => undefined,
+): RequestHandler {
+  return async (req, res, next) => {
+    const subject = await subjectOf(req, res);
+    if (!subject) return next();
+    const { limiter, key } = subject;
+    const decision = await limiter.take(key);
+    res.set(rateLimitHeaders(limiter.policy, decision));
+    if (!decision.allowed) {
+      onRefusal(limiter);
+      throw rateLimited(decision);
+    }
+    res.once('finish', () => {
+      // Nobody waits for it; a point that is not returned expires with its window.
+      if (res.statusCode === 503) limiter.giveBack(key).catch(() => undefined);
+    });
+    next();
+  };
+}

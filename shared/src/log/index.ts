@@ -1,0 +1,7 @@
+export {
+  createLogger,
+  currentContext,
+  withContext,
+  type Logger,
+  type RequestContext,
+} from './logger.ts';

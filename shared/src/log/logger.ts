@@ -1,0 +1,50 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { pino, type DestinationStream, type Logger } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** What every line of one request or one event carries. */
+export interface RequestContext {
+  requestId: string;
+  userId?: string;
+  orderId?: string;
+  traceparent?: string;
+}
+
+const contexts = new AsyncLocalStorage<RequestContext>();
+
+/** Runs `work` with `context` bound: its log lines and the events it publishes carry it. */
+export function withContext<T>(context: RequestContext, work: () => T): T {
+  return contexts.run(context, work);
+}
+
+export function currentContext(): RequestContext | undefined {
+  return contexts.getStore();
+}
+
+/** JSON lines on standard output. Bodies and tokens are never passed to it; the redaction is a net. */
+export function createLogger(
+  options: { service: string; level: string },
+  destination?: DestinationStream,
+): Logger {
+  return pino(
+    {
+      level: options.level,
+      base: { service: options.service, pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      mixin: () => ({ ...contexts.getStore() }),
+      redact: [
+        'password',
+        'token',
+        'accessToken',
+        'refreshToken',
+        'authorization',
+        'headers.authorization',
+        'headers.cookie',
+      ],
+    },
+    // Written at once: a line logged right before a crash must not be lost in a buffer.
+    destination ?? pino.destination({ dest: 1, sync: true }),
+  );
+}

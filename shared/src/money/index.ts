@@ -1,0 +1,2 @@
+export { fromWire, toWire } from './money.ts';
+export { money } from './money-schema.ts';

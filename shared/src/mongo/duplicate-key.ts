@@ -1,0 +1,68 @@
+import { AppError, unavailable } from '../errors/index.ts';
+
+interface ServerError {
+  code?: unknown;
+  message?: string;
+  errmsg?: string;
+}
+
+const deadlockCode = 16908292;
+
+/**
+ * True when a write lost against another one on a unique key: a duplicate, or one of the forms in
+ * which DocumentDB reports a lost race. Either way the answer is to read what is there now.
+ */
+export function isDuplicateOrLostRace(error: unknown): boolean {
+  const { code } = (error ?? {}) as ServerError;
+  if (code === 11000 || code === deadlockCode) return true;
+  return code === 1 && /deadlock detected|collection_pk_/.test(messageOf(error));
+}
+
+/** Name of the violated index, in MongoDB's wording or DocumentDB's; undefined when not told. */
+export function violatedIndex(error: unknown): string | undefined {
+  const message = messageOf(error);
+  return (
+    /Index '([^']+)'/.exec(message)?.[1] ?? /index: (?:\S+\.\$)?(\S+) dup key/.exec(message)?.[1]
+  );
+}
+
+const messageOf = (error: unknown) => {
+  const { message, errmsg } = (error ?? {}) as ServerError;
+  return errmsg ?? message ?? '';
+};
+
+const unavailableNames = new Set([
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoServerSelectionError',
+  'MongoNotConnectedError',
+  'MongoTopologyClosedError',
+  'MongoPoolClearedError',
+  'MongoPoolClosedError',
+  'MongoWaitQueueTimeoutError',
+  'MongoOperationTimeoutError',
+  'MongoExpiredSessionError',
+  'MongoClientClosedError',
+  'PoolClearedOnNetworkError',
+  'MongooseServerSelectionError',
+]);
+
+/**
+ * True when the server could not be asked, or died or was starting while it was: the outcome of a
+ * write is then unknown. DocumentDB words it as PostgreSQL and its gateway do.
+ */
+export function isMongoUnavailable(error: unknown): boolean {
+  if (!Error.isError(error)) return false;
+  if (unavailableNames.has(error.name)) return true;
+  const labelled = error as { hasErrorLabel?: (label: string) => boolean };
+  if (labelled.hasErrorLabel?.('RetryableWriteError')) return true;
+  return /unexpected EOF|recovery mode|accepting connections|starting up|shutting down|connect: |terminating connection|connection re(set|fused)|closed pool|conn closed|broken pipe|too many clients/i.test(
+    error.message,
+  );
+}
+
+/** Errors of the store as AppErrors: away is `dependency-unavailable`, the rest stays as it is. */
+export function translateMongoError(error: unknown): unknown {
+  if (error instanceof AppError || !isMongoUnavailable(error)) return error;
+  return unavailable('The database is not reachable', error);
+}

@@ -1,0 +1,24 @@
+export {
+  applyFact,
+  asCreated,
+  type Fact,
+  type FactOutcome,
+  type InventoryFact,
+  type OrderChange,
+} from './apply-fact.ts';
+export { creationAnswer, wireItem } from './creation-answer.ts';
+export { createMemoryOrderStore } from './memory-order-store.ts';
+export { createMongoOrderStore, createOrderIndexes } from './mongo-order-store.ts';
+export { idempotencyDigest, requestFingerprint } from './order-digest.ts';
+export { orderCreatedEvent, orderStatusEvent, statusMessage } from './order-events.ts';
+export { orderFromHold } from './order-from-hold.ts';
+export type { InsertOutcome, OrderPage, OrderStore } from './order-store.ts';
+export {
+  mayBecome,
+  type Address,
+  type HistoryEntry,
+  type Order,
+  type OrderFacts,
+  type OrderItem,
+  type OrderState,
+} from './order.ts';

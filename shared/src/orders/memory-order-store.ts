@@ -1,0 +1,101 @@
+import type { OrderChange } from './apply-fact.ts';
+import type { Order } from './order.ts';
+import type { InsertOutcome, OrderStore } from './order-store.ts';
+
+/**
+ * The order store in memory, with the same unique keys as MongoDB's: for tests and for simulating
+ * the use cases.
+ */
+export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
+  const orders = new Map<string, Order>();
+  const copy = (order: Order): Order => structuredClone(order);
+  const where = (test: (order: Order) => boolean) => [...orders.values()].filter(test).map(copy);
+
+  function conflicts(order: Order): boolean {
+    if (orders.has(order.id)) return true;
+    return [...orders.values()].some(
+      (other) =>
+        (order.idempotencyDigest !== undefined &&
+          other.idempotencyDigest === order.idempotencyDigest) ||
+        other.units?.some((unit) => order.units?.includes(unit)),
+    );
+  }
+
+  return {
+    all: () => where(() => true),
+    isReachable: () => true,
+    insertMany: async (batch) =>
+      batch.map((order): InsertOutcome => {
+        if (conflicts(order)) return { kind: 'conflict' };
+        orders.set(order.id, copy(order));
+        return { kind: 'inserted' };
+      }),
+    findRelated: async ({ ids, digests, units }) =>
+      where(
+        (order) =>
+          ids.includes(order.id) ||
+          digests.includes(order.idempotencyDigest ?? '') ||
+          (order.units ?? []).some((unit) => units.includes(unit)),
+      ),
+    findByIds: async (ids) => where((order) => ids.includes(order.id)),
+    findOwn: async (userId, id) => where((o) => o.id === id && o.userId === userId)[0],
+    listOwn: async (userId, { status, saleId, before, limit }) => {
+      const found = where(
+        (order) =>
+          order.userId === userId &&
+          (!before || order.id < before) &&
+          (!status || order.status === status) &&
+          (!saleId || order.saleId === saleId),
+      ).sort((a, b) => (a.id < b.id ? 1 : -1));
+      const page = found.slice(0, limit);
+      return { orders: page, next: found.length > limit ? page.at(-1)?.id : undefined };
+    },
+    applyChanges: async (changes) => {
+      let matched = 0;
+      for (const { id, change } of changes) {
+        const order = orders.get(id);
+        if (order?.version !== change.fromVersion) continue;
+        orders.set(id, applyChange(order, change));
+        matched += 1;
+      }
+      return { matched };
+    },
+    pullOutbox: async (entries) => {
+      for (const { id, outboxIds } of entries) {
+        const order = orders.get(id);
+        if (order?.outbox)
+          order.outbox = order.outbox.filter((entry) => !outboxIds.includes(entry.id));
+      }
+    },
+    findOutboxDue: async (now, limit) =>
+      where((order) => order.outboxAt !== undefined && order.outboxAt <= now).slice(0, limit),
+    rescheduleOutbox: async (next) => {
+      for (const { order: seen, at, tries } of next) {
+        const order = orders.get(seen.id);
+        if (order?.version !== seen.version) continue;
+        if (order.outboxAt?.getTime() !== seen.outboxAt?.getTime()) continue;
+        if (at) Object.assign(order, { outboxAt: at, outboxTries: tries });
+        else settleOutbox(order);
+      }
+    },
+  };
+}
+
+function applyChange(order: Order, change: OrderChange): Order {
+  const next: Order = {
+    ...order,
+    ...change.state,
+    version: change.historyEntry.version,
+    updatedAt: change.historyEntry.at,
+    history: [...order.history, change.historyEntry],
+  };
+  if (change.settlesOutbox) settleOutbox(next);
+  else next.outbox = (order.outbox ?? []).filter(({ id }) => !change.removeOutbox.includes(id));
+  return next;
+}
+
+function settleOutbox(order: Order): void {
+  delete order.outbox;
+  delete order.outboxAt;
+  delete order.outboxTries;
+}

@@ -1,0 +1,55 @@
+import { unitNames, type HoldRecord } from '../stock-ledger/hold-record.ts';
+import type { Order, OrderFacts } from './order.ts';
+
+/** First look of the outbox scan after creation: the relay has published long before. */
+const firstScanMs = 5_000;
+
+/** The order that a hold record stands for. The same record gives the same order, for ever. */
+export function orderFromHold(record: HoldRecord, saleId: string): Order {
+  const facts = JSON.parse(record.facts) as OrderFacts;
+  const items = facts.items.map((item) => ({
+    productId: item.productId,
+    sku: item.sku,
+    name: item.name,
+    unitPrice: priceOf(record, item.productId),
+    quantity: item.quantity,
+  }));
+  const subtotal = items.reduce((sum, item) => sum + item.unitPrice * item.quantity, 0);
+  const createdAt = new Date(record.at);
+  return {
+    id: record.orderId,
+    kind: record.kind,
+    orderNumber: facts.orderNumber,
+    userId: record.userId,
+    saleId,
+    items,
+    subtotal,
+    taxAmount: 0,
+    shippingCost: 0,
+    discount: 0,
+    totalAmount: subtotal,
+    currency: facts.currency,
+    ...(facts.shippingAddress && { shippingAddress: facts.shippingAddress }),
+    ...(facts.billingAddress && { billingAddress: facts.billingAddress }),
+    status: 'PENDING',
+    inventoryStatus: 'PENDING',
+    paymentStatus: record.expiresAt > 0 ? 'PENDING' : 'NONE',
+    version: 1,
+    history: [{ version: 1, from: null, to: 'PENDING', at: createdAt, by: record.userId }],
+    idempotencyKey: facts.key,
+    idempotencyDigest: facts.digest,
+    requestFingerprint: facts.fingerprint,
+    units: unitNames(saleId, record.units),
+    expiresAt: record.expiresAt > 0 ? new Date(record.expiresAt) : null,
+    outbox: [{ id: `${record.orderId}:1`, type: 'order.created.v1', version: 1 }],
+    outboxAt: new Date(record.at + firstScanMs),
+    createdAt,
+    updatedAt: createdAt,
+  };
+}
+
+function priceOf(record: HoldRecord, productId: string): number {
+  const price = record.prices[productId];
+  if (price === undefined) throw new Error(`hold ${record.orderId} has no price of ${productId}`);
+  return price;
+}

@@ -1,0 +1,52 @@
+import type { OrderChange } from './apply-fact.ts';
+import type { Order } from './order.ts';
+
+/** What became of one order of a group insert. */
+export type InsertOutcome =
+  | { kind: 'inserted' }
+  /** Lost against a document on `_id`, digest or a unit: read what is there. */
+  | { kind: 'conflict' }
+  /** The document itself was refused. */
+  | { kind: 'refused'; cause: unknown };
+
+export interface OrderPage {
+  orders: Order[];
+  /** Id to pass as `before` for the next page. */
+  next: string | undefined;
+}
+
+/**
+ * Orders in MongoDB. Everything throws AppError `dependency-unavailable` when the store is away: the
+ * outcome of a write is then unknown.
+ */
+export interface OrderStore {
+  /** Whether a write has a chance at all at this moment. */
+  isReachable(): boolean;
+  /** Each order on its own: one that conflicts does not keep the others out. */
+  insertMany(orders: readonly Order[]): Promise<InsertOutcome[]>;
+  /** Orders with one of these ids, digests or units, in one read. */
+  findRelated(by: {
+    ids: readonly string[];
+    digests: readonly string[];
+    units: readonly string[];
+  }): Promise<Order[]>;
+  findByIds(ids: readonly string[]): Promise<Order[]>;
+  /** An order of this user, and of nobody else. */
+  findOwn(userId: string, id: string): Promise<Order | undefined>;
+  listOwn(
+    userId: string,
+    filter: { status?: string; saleId?: string; before?: string; limit: number },
+  ): Promise<OrderPage>;
+  /** Compare-and-set of many orders; resolves to how many had the version that was asked for. */
+  applyChanges(
+    changes: readonly { id: string; change: OrderChange }[],
+  ): Promise<{ matched: number }>;
+  /** Takes served outbox entries off orders whose version does not change. */
+  pullOutbox(entries: readonly { id: string; outboxIds: readonly string[] }[]): Promise<void>;
+  /** Orders that the outbox scan has to look at. */
+  findOutboxDue(now: Date, limit: number): Promise<Order[]>;
+  /** Sets the scan's next look at an order, if nobody else has moved it; unset when done. */
+  rescheduleOutbox(
+    next: readonly { order: Order; at: Date | undefined; tries: number }[],
+  ): Promise<void>;
+}

@@ -1,0 +1,11 @@
+export { createSystemRandom, systemClock, type Clock, type Random } from './ports.ts';
+export { repeat } from './repeat.ts';
+export { runService } from './run-service.ts';
+export {
+  composeService,
+  createMetrics,
+  httpPart,
+  type HttpPart,
+  type Part,
+  type Service,
+} from './service.ts';

@@ -1,0 +1,117 @@
+import type { HoldKind, HoldRecord } from './hold-record.ts';
+
+export interface ReserveRequest {
+  orderId: string;
+  userId: string;
+  kind: HoldKind;
+  /** sha256 of (userId, method + route, key): one constant-size name per idempotency key. */
+  digest: string;
+  /** SHA-256 of the canonical body. */
+  fingerprint: string;
+  /** A dead key's former order id: the key may name a new order. */
+  replaces?: string;
+  facts: string;
+  /** No product twice; quantities are whole and at least 1. */
+  items: readonly { productId: string; quantity: number }[];
+}
+
+/** Why a whole call had no effect; asking again later may help. */
+export type LedgerRefusal = 'not_admitted' | 'fenced';
+
+export type ReserveReply =
+  | { status: 'reserved'; record: HoldRecord }
+  | { status: 'replayed'; orderId: string; recorded: boolean; record?: HoldRecord }
+  | { status: 'key_reused' }
+  | { status: 'sold_out'; products: { productId: string; available: number }[] }
+  | { status: 'limit'; limit: number; owned: number }
+  | { status: 'not_open'; opensAtMs: number }
+  | { status: 'closed' }
+  | { status: 'paused' }
+  | { status: 'unknown_product'; productId: string }
+  | { status: 'unknown_sale' }
+  | { status: LedgerRefusal };
+
+export interface SaleSettings {
+  saleId: string;
+  settingsVersion: number;
+  state: 'live' | 'paused' | 'closed';
+  /** 0 in a standing sale. */
+  opensAtMs: number;
+  /** 0: never. */
+  closesAtMs: number;
+  /** 0: none. */
+  perBuyerLimit: number;
+  /** 0: no payment step. */
+  holdMs: number;
+  durability: 'safe' | 'fast';
+  /** Prices in minor units; `away`: sold in another sale at present. */
+  products: readonly { productId: string; price: number; away: boolean }[];
+}
+
+export interface ProductCounters {
+  last: number;
+  next: number;
+  available: number;
+  held: number;
+  gone: number;
+}
+
+export interface SaleSnapshot {
+  epoch: number;
+  fenced: boolean;
+  products: Record<string, ProductCounters>;
+  records: HoldRecord[];
+}
+
+/** What a page shows of a product: `stock` = last - gone, `reserved` = stock - available. */
+export interface ShownStock {
+  stock: number;
+  reserved: number;
+  available: number;
+}
+
+/**
+ * The stock ledger: numbered units per sale and product, and who holds them. Every call is for one
+ * sale (or one shard) and happens as a whole or not at all. All methods throw AppError
+ * `dependency-unavailable` when the ledger is away; the outcome is then unknown.
+ */
+export interface StockLedger {
+  /** At most 128 orders of one sale. `recorded`: ids to strike off the unrecorded set. */
+  reserve(
+    saleId: string,
+    requests: readonly ReserveRequest[],
+    recorded?: readonly string[],
+  ): Promise<ReserveReply[]>;
+  /** Puts named units back to free; a unit in the record is the token, so each comes back once. */
+  release(
+    saleId: string,
+    releases: readonly { orderId: string; units: HoldRecord['units'] }[],
+  ): Promise<('released' | 'already' | LedgerRefusal)[]>;
+  /** Records by order, `undefined` where there is none. */
+  readHolds(
+    saleId: string,
+    orderIds: readonly string[],
+  ): Promise<{ epoch: number; records: (HoldRecord | undefined)[] } | LedgerRefusal>;
+  /** Entries of one shard that have been unrecorded for `ageMs`, leased to the caller. */
+  claimUnrecorded(
+    shard: number,
+    options: { ageMs: number; leaseMs: number; limit: number },
+  ): Promise<{ saleId: string; orderId: string }[] | 'not_admitted'>;
+  /** Strikes ids off the unrecorded set: they are known to be in MongoDB. */
+  strikeOff(saleId: string, orderIds: readonly string[]): Promise<void>;
+  raise(
+    saleId: string,
+    productId: string,
+    lastUnit: number,
+  ): Promise<'raised' | 'already' | LedgerRefusal>;
+  /** `create` makes an unknown sale: only while its document is not marked `ledgerReady`. */
+  putSale(settings: SaleSettings, create: boolean): Promise<'put' | 'already' | LedgerRefusal>;
+  /** Fences a sale; `epoch` is the one seen with the evidence. */
+  fence(saleId: string, epoch: number): Promise<'fenced' | 'already' | 'not_admitted'>;
+  snapshot(saleId: string): Promise<SaleSnapshot | 'unknown_sale' | 'not_admitted'>;
+  /** Stock of products as pages show it, in one round trip; null where the ledger has no line. */
+  shownStock(
+    products: readonly { saleId: string; productId: string }[],
+  ): Promise<(ShownStock | null)[]>;
+  shards: number;
+}

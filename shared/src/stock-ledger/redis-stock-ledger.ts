@@ -1,0 +1,218 @@
+import type { Counter } from '@prometheus-io/client';
+import { unavailable } from '../errors/index.ts';
+import type { RedisConnection } from '../redis/index.ts';
+import { parseHoldRecord } from './hold-record.ts';
+import type { LedgerKeys } from './keys.ts';
+import type {
+  LedgerRefusal,
+  ProductCounters,
+  SaleSnapshot,
+  ShownStock,
+  StockLedger,
+} from './ledger.ts';
+import { orderArguments, parseReserveReply, productsOf } from './reserve-call.ts';
+import {
+  claimUnrecordedScript,
+  fenceScript,
+  putSaleScript,
+  raiseScript,
+  readHoldsScript,
+  releaseScript,
+  reserveScript,
+  snapshotScript,
+} from './scripts.ts';
+
+const snapshotSliceSize = 1_000;
+
+/** The stock ledger on Redis. `calls` counts script calls by script. */
+export function createRedisStockLedger(options: {
+  connection: RedisConnection;
+  keys: LedgerKeys;
+  calls?: Counter<'script'>;
+}): StockLedger {
+  const { connection, keys } = options;
+  const count = (script: { name: string }) => options.calls?.inc({ script: script.name });
+
+  const reserve: StockLedger['reserve'] = async (saleId, requests, recorded = []) => {
+    count(reserveScript);
+    const products = productsOf(requests);
+    const reply = await reserveScript.run(connection, {
+      keys: {
+        ...keys.sale(saleId),
+        idem: requests.map((request) => keys.idem(saleId, request.digest)),
+        free: products.map((productId) => keys.free(saleId, productId)),
+      },
+      args: {
+        saleId,
+        orderCount: String(requests.length),
+        productCount: String(products.length),
+        recordedCount: String(recorded.length),
+        recorded,
+        productId: products,
+        order: orderArguments(requests, products),
+      },
+    });
+    return parseReserveReply(reply, requests);
+  };
+
+  const release: StockLedger['release'] = async (saleId, releases) => {
+    count(releaseScript);
+    const products = [...new Set(releases.flatMap(({ units }) => Object.keys(units)))];
+    const place = new Map(products.map((id, index) => [id, String(index + 1)]));
+    const [status, ...perOrder] = await releaseScript.run(connection, {
+      keys: {
+        ...keys.sale(saleId),
+        free: products.map((productId) => keys.free(saleId, productId)),
+      },
+      args: {
+        saleId,
+        orderCount: String(releases.length),
+        productCount: String(products.length),
+        productId: products,
+        order: releases.flatMap(({ orderId, units }) => {
+          const flat = Object.entries(units).flatMap(([productId, numbers]) =>
+            numbers.flatMap((number) => [place.get(productId) ?? '', String(number)]),
+          );
+          return [orderId, String(flat.length / 2), ...flat];
+        }),
+      },
+    });
+    if (status !== 'ok') return releases.map(() => status as LedgerRefusal);
+    return perOrder as ('released' | 'already')[];
+  };
+
+  const readHolds: StockLedger['readHolds'] = async (saleId, orderIds) => {
+    count(readHoldsScript);
+    const [status, epoch, ...stored] = await readHoldsScript.run(connection, {
+      keys: keys.sale(saleId),
+      args: { saleId, orderId: orderIds },
+    });
+    if (status !== 'ok') return status as LedgerRefusal;
+    const records = stored as string[];
+    return {
+      epoch: Number(epoch),
+      records: orderIds.map((orderId, index) =>
+        records[index] ? parseHoldRecord(orderId, records[index]) : undefined,
+      ),
+    };
+  };
+
+  const snapshot: StockLedger['snapshot'] = async (saleId) => {
+    const result: SaleSnapshot = { epoch: 0, fenced: false, products: {}, records: [] };
+    let cursor = '0';
+    do {
+      const [status, epoch, fenced, , , next, stock, slice] = await snapshotScript.run(connection, {
+        keys: keys.sale(saleId),
+        args: { cursor, sliceSize: String(snapshotSliceSize) },
+      });
+      if (status !== 'ok') return status as 'unknown_sale' | 'not_admitted';
+      result.epoch = Number(epoch);
+      result.fenced = fenced === '1';
+      Object.assign(result.products, parseCounters(stock as string[]));
+      const flat = slice as string[];
+      for (let index = 0; index < flat.length; index += 2)
+        result.records.push(parseHoldRecord(flat[index] ?? '', flat[index + 1] ?? ''));
+      cursor = String(next);
+    } while (cursor !== '0');
+    // A slice may name a record twice while the hash grows.
+    result.records = [...new Map(result.records.map((r) => [r.orderId, r])).values()];
+    return result;
+  };
+
+  return {
+    shards: keys.shards,
+    reserve,
+    release,
+    readHolds,
+    snapshot,
+    claimUnrecorded: async (shard, { ageMs, leaseMs, limit }) => {
+      const [status, ...entries] = await claimUnrecordedScript.run(connection, {
+        keys: { admitted: keys.admitted(shard), unrecorded: keys.unrecorded(shard) },
+        args: { ageMs: String(ageMs), leaseMs: String(leaseMs), limit: String(limit) },
+      });
+      if (status !== 'ok') return 'not_admitted';
+      return entries.map((entry) => {
+        const [saleId = '', orderId = ''] = String(entry).split('/');
+        return { saleId, orderId };
+      });
+    },
+    strikeOff: async (saleId, orderIds) => {
+      if (orderIds.length === 0) return;
+      const members = orderIds.map((orderId) => `${saleId}/${orderId}`);
+      await guarded(connection.client.zrem(keys.sale(saleId).unrecorded, ...members));
+    },
+    raise: async (saleId, productId, lastUnit) => {
+      count(raiseScript);
+      const status = await raiseScript.run(connection, {
+        keys: keys.sale(saleId),
+        args: { productId, lastUnit: String(lastUnit) },
+      });
+      return status as 'raised' | 'already' | LedgerRefusal;
+    },
+    putSale: async (settings, create) => {
+      count(putSaleScript);
+      const status = await putSaleScript.run(connection, {
+        keys: keys.sale(settings.saleId),
+        args: {
+          create: create ? '1' : '0',
+          settingsVersion: String(settings.settingsVersion),
+          state: settings.state,
+          opensAtMs: String(settings.opensAtMs),
+          closesAtMs: String(settings.closesAtMs),
+          perBuyerLimit: String(settings.perBuyerLimit),
+          holdMs: String(settings.holdMs),
+          durability: settings.durability,
+          product: settings.products.flatMap(({ productId, price, away }) => [
+            productId,
+            String(price),
+            away ? '1' : '0',
+          ]),
+        },
+      });
+      return status as 'put' | 'already' | LedgerRefusal;
+    },
+    fence: async (saleId, epoch) => {
+      count(fenceScript);
+      const status = await fenceScript.run(connection, {
+        keys: keys.sale(saleId),
+        args: { epoch: String(epoch) },
+      });
+      return status as 'fenced' | 'already' | 'not_admitted';
+    },
+    shownStock: async (products) => {
+      const pipeline = connection.client.pipeline();
+      for (const { saleId, productId: id } of products)
+        pipeline.hmget(keys.sale(saleId).stock, `${id}:last`, `${id}:gone`, `${id}:available`);
+      const replies = (await guarded(pipeline.exec())) ?? [];
+      return replies.map(([error, line]) => {
+        if (error) throw unavailable('The stock ledger is not reachable', error);
+        return shownStock(line as (string | null)[]);
+      });
+    },
+  };
+}
+
+/** Plain commands outside scripts: any failure means that the ledger could not be asked. */
+async function guarded<T>(command: Promise<T>): Promise<T> {
+  try {
+    return await command;
+  } catch (error) {
+    throw unavailable('The stock ledger is not reachable', error);
+  }
+}
+
+function shownStock([last, gone, left]: readonly (string | null | undefined)[]): ShownStock | null {
+  if (last == null) return null;
+  const stock = Number(last) - Number(gone);
+  return { stock, reserved: stock - Number(left), available: Number(left) };
+}
+
+function parseCounters(flat: readonly string[]): Record<string, ProductCounters> {
+  const products: Record<string, ProductCounters> = {};
+  for (let index = 0; index < flat.length; index += 2) {
+    const [productId = '', counter = ''] = (flat[index] ?? '').split(':');
+    const line = (products[productId] ??= { last: 0, next: 1, available: 0, held: 0, gone: 0 });
+    if (counter in line) line[counter as keyof ProductCounters] = Number(flat[index + 1]);
+  }
+  return products;
+}

@@ -1,0 +1,29 @@
+#!lua flags=allow-oom
+--[[
+Reads hold records. An entry of the unrecorded set that has no record stands for nothing and goes.
+KEYS[1] admitted    string  run id of the server that was checked
+KEYS[2] sale        hash    epoch, fenced
+KEYS[3] holds       hash    orderId -> hold record
+KEYS[4] unrecorded  zset    <saleId>/<orderId> by reservation time
+ARGV[1] runId
+ARGV[2] saleId
+ARGV[3..] orderId
+RETURNS "not_admitted" | "fenced" | "ok", the sale's epoch, and per order its record or ""
+]]
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return { 'not_admitted' }
+end
+local settings = redis.call('HMGET', KEYS[2], 'epoch', 'fenced')
+if not settings[1] or settings[2] == '1' then
+  return { 'fenced' }
+end
+redis.call('ZCARD', KEYS[4])
+local saleId = ARGV[2]
+local reply = { 'ok', settings[1] }
+local records = redis.call('HMGET', KEYS[3], unpack(ARGV, 3))
+for i = 3, #ARGV do
+  local record = records[i - 2]
+  if not record then redis.call('ZREM', KEYS[4], saleId .. '/' .. ARGV[i]) end
+  table.insert(reply, record or '')
+end
+return reply

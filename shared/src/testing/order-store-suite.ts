@@ -1,0 +1,147 @@
+import { describe, expect, it } from '@jest/globals';
+import { applyFact, asCreated, type InventoryFact } from '../orders/apply-fact.ts';
+import type { Order } from '../orders/order.ts';
+import type { OrderStore } from '../orders/order-store.ts';
+import { givenOrder, newId } from './orders.ts';
+
+/** What every order store has to do; run against the one in memory and the one in MongoDB. */
+export function orderStoreSuite(store: () => OrderStore): void {
+  const resultFor = (order: Order): InventoryFact => ({
+    type: 'inventory-result',
+    cause: `${order.id}:result`,
+    outboxId: `${order.id}:1`,
+    outcome: 'RESERVED',
+    paymentRequired: false,
+    at: new Date('2026-01-02T03:04:05.678Z'),
+  });
+
+  function confirmation(order: Order) {
+    const outcome = applyFact(asCreated('NONE', `${order.id}:1`), resultFor(order));
+    if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+    return { id: order.id, change: outcome.change };
+  }
+
+  async function read(order: Order): Promise<Order> {
+    const [found] = await store().findByIds([order.id]);
+    if (!found) throw new Error('not stored');
+    return found;
+  }
+
+  describe('insertMany', () => {
+    it('stores each order as it is', async () => {
+      const order = givenOrder();
+      expect(await store().insertMany([order])).toEqual([{ kind: 'inserted' }]);
+      expect(await read(order)).toEqual(order);
+    });
+
+    it('lets everybody in but those that conflict on id, digest or unit', async () => {
+      const first = givenOrder();
+      await store().insertMany([first]);
+      const sameDigest = { ...givenOrder(), idempotencyDigest: first.idempotencyDigest };
+      const sameUnit = { ...givenOrder(), units: first.units };
+      const batch = [givenOrder(), first, sameDigest, givenOrder(), sameUnit] as Order[];
+      const kinds = (await store().insertMany(batch)).map(({ kind }) => kind);
+      expect(kinds).toEqual(['inserted', 'conflict', 'conflict', 'inserted', 'conflict']);
+    });
+
+    it('lets exactly one of parallel writers of one unit in', async () => {
+      const wish = { saleId: newId(), productId: newId(), units: [7] };
+      const outcomes = await Promise.all(
+        Array.from({ length: 8 }, () => store().insertMany([givenOrder(wish)])),
+      );
+      expect(outcomes.flat().filter(({ kind }) => kind === 'inserted')).toHaveLength(1);
+    });
+  });
+
+  describe('findRelated', () => {
+    it('finds by id, digest and unit', async () => {
+      const [a, b, c] = [givenOrder(), givenOrder(), givenOrder()];
+      await store().insertMany([a, b, c, givenOrder()]);
+      const found = await store().findRelated({
+        ids: [a.id],
+        digests: [b.idempotencyDigest ?? ''],
+        units: [c.units?.[0] ?? ''],
+      });
+      expect(found.map(({ id }) => id).sort()).toEqual([a.id, b.id, c.id].sort());
+    });
+  });
+
+  describe('findOwn and listOwn', () => {
+    it("does not find another user's order", async () => {
+      const order = givenOrder();
+      await store().insertMany([order]);
+      expect(await store().findOwn(order.userId, order.id)).toEqual(order);
+      expect(await store().findOwn(newId(), order.id)).toBeUndefined();
+    });
+
+    it('pages newest first, by filter', async () => {
+      const userId = newId();
+      const orders = Array.from({ length: 5 }, () => givenOrder({ userId }));
+      await store().insertMany([...orders, givenOrder()]);
+      const ids = orders
+        .map(({ id }) => id)
+        .sort()
+        .reverse();
+      const first = await store().listOwn(userId, { limit: 3 });
+      expect(first.orders.map(({ id }) => id)).toEqual(ids.slice(0, 3));
+      const rest = await store().listOwn(userId, { limit: 3, before: first.next ?? '' });
+      expect(rest.orders.map(({ id }) => id)).toEqual(ids.slice(3));
+      expect(rest.next).toBeUndefined();
+      const none = await store().listOwn(userId, { limit: 3, status: 'CONFIRMED' });
+      expect(none.orders).toEqual([]);
+    });
+  });
+
+  describe('applyChanges', () => {
+    it('writes state, history and outbox of orders that have the version', async () => {
+      const order = givenOrder();
+      await store().insertMany([order]);
+      const changes = [confirmation(order)];
+      expect(await store().applyChanges(changes)).toEqual({ matched: 1 });
+      expect(await store().applyChanges(changes)).toEqual({ matched: 0 });
+      const found = await read(order);
+      expect(found).toMatchObject({ status: 'CONFIRMED', inventoryStatus: 'RESERVED', version: 2 });
+      expect(found.history.map(({ version }) => version)).toEqual([1, 2]);
+      expect(found).not.toHaveProperty('outbox');
+      expect(found).not.toHaveProperty('outboxAt');
+    });
+
+    it('lets exactly one of parallel writers change a version', async () => {
+      const order = givenOrder();
+      await store().insertMany([order]);
+      const results = await Promise.all(
+        Array.from({ length: 8 }, () => store().applyChanges([confirmation(order)])),
+      );
+      expect(results.filter(({ matched }) => matched === 1)).toHaveLength(1);
+      expect((await read(order)).history).toHaveLength(2);
+    });
+  });
+
+  describe('outbox', () => {
+    it('names orders that are due, and moves each for one scanner only', async () => {
+      const order = givenOrder();
+      await store().insertMany([order]);
+      const now = new Date(order.createdAt.getTime() + 60_000);
+      const due = await store().findOutboxDue(now, 1_000);
+      expect(due.map(({ id }) => id)).toContain(order.id);
+      const later = new Date(now.getTime() + 10_000);
+      await store().rescheduleOutbox([{ order, at: later, tries: 1 }]);
+      // A second scanner that saw the old time changes nothing.
+      await store().rescheduleOutbox([{ order, at: new Date(0), tries: 9 }]);
+      const found = await read(order);
+      expect(found.outboxAt).toEqual(later);
+      expect(found.outboxTries).toBe(1);
+      await store().rescheduleOutbox([{ order: found, at: undefined, tries: 2 }]);
+      expect(await read(order)).not.toHaveProperty('outboxAt');
+    });
+
+    it('pulls served entries without touching the rest', async () => {
+      const order = givenOrder();
+      await store().insertMany([order]);
+      await store().pullOutbox([{ id: order.id, outboxIds: [`${order.id}:1`] }]);
+      const found = await read(order);
+      expect(found.outbox).toEqual([]);
+      expect(found.outboxAt).toEqual(order.outboxAt);
+    });
+  });
+}

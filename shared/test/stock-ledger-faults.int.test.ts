@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { HoldRecord, ReserveRequest } from '@quicksale/shared/stock-ledger';
+import { givenSale, objectId, openLedger, request, saleSettings } from './ledger-fixture.ts';
+import type { LedgerFixture } from './ledger-fixture.ts';
+
+jest.setTimeout(20_000);
+
+let fixture: LedgerFixture;
+let saleId: string;
+let product: string;
+let won: ReserveRequest;
+let record: HoldRecord;
+beforeAll(async () => {
+  fixture = await openLedger(1);
+});
+afterAll(() => fixture.close());
+
+/** A sale in which every kind of key is in use: limit, deadline, numbers that came back. */
+beforeEach(async () => {
+  await fixture.admit();
+  product = objectId();
+  saleId = await givenSale(
+    fixture,
+    { [product]: 9 },
+    { opensAtMs: 1, perBuyerLimit: 100, holdMs: 3_600_000 },
+  );
+  won = request({ [product]: 3 });
+  const [reply] = await fixture.ledger.reserve(saleId, [won]);
+  if (reply?.status !== 'reserved') throw new Error();
+  record = reply.record;
+  await fixture.ledger.release(saleId, [{ orderId: won.orderId, units: { [product]: [1] } }]);
+});
+
+/** Every operation, each in a form that would change something. */
+const operations: Record<string, () => Promise<unknown>> = {
+  reserve: async () =>
+    fixture.ledger.reserve(
+      saleId,
+      [{ ...won, userId: won.userId, digest: freshDigest, orderId: freshId }],
+      [won.orderId],
+    ),
+  release: async () =>
+    fixture.ledger.release(saleId, [{ orderId: won.orderId, units: record.units }]),
+  'read-holds': async () => fixture.ledger.readHolds(saleId, [won.orderId, freshId]),
+  'claim-unrecorded': async () =>
+    fixture.ledger.claimUnrecorded(0, { ageMs: 0, leaseMs: 1_000, limit: 10 }),
+  raise: async () => fixture.ledger.raise(saleId, product, 20),
+  'put-sale': async () =>
+    fixture.ledger.putSale(
+      saleSettings({
+        saleId,
+        settingsVersion: 2,
+        products: [{ productId: product, price: 1, away: false }],
+      }),
+      true,
+    ),
+  fence: async () => fixture.ledger.fence(saleId, 1),
+  snapshot: async () => fixture.ledger.snapshot(saleId),
+};
+const freshId = objectId();
+const freshDigest = 'd'.repeat(64);
+
+describe('a server that was not checked', () => {
+  it.each(Object.entries(operations))('%s does nothing', async (_, call) => {
+    for (const runId of ['', 'f'.repeat(40)]) {
+      await fixture.admit(runId);
+      const before = await fixture.dump();
+      const answer = await call();
+      expect(JSON.stringify(answer)).toContain('not_admitted');
+      expect(await fixture.dump()).toEqual(before);
+    }
+    await fixture.connection.client.del(fixture.keys.admitted(0));
+    expect(JSON.stringify(await call())).toContain('not_admitted');
+  });
+});
+
+/** Keys by role, as the scripts' headers name them. */
+const keyOf: Record<string, () => string> = {
+  admitted: () => fixture.keys.admitted(0),
+  sale: () => fixture.keys.sale(saleId).sale,
+  stock: () => fixture.keys.sale(saleId).stock,
+  buyers: () => fixture.keys.sale(saleId).buyers,
+  holds: () => fixture.keys.sale(saleId).holds,
+  due: () => fixture.keys.sale(saleId).due,
+  unrecorded: () => fixture.keys.sale(saleId).unrecorded,
+  idem: () => fixture.keys.idem(saleId, freshDigest),
+  free: () => fixture.keys.free(saleId, product),
+};
+const keysOf: Record<string, readonly string[]> = {
+  reserve: Object.keys(keyOf),
+  release: ['admitted', 'sale', 'stock', 'buyers', 'holds', 'due', 'unrecorded', 'free'],
+  'read-holds': ['admitted', 'sale', 'holds', 'unrecorded'],
+  'claim-unrecorded': ['admitted', 'unrecorded'],
+  raise: ['admitted', 'sale', 'stock'],
+  'put-sale': ['admitted', 'sale', 'stock'],
+  fence: ['admitted', 'sale'],
+  snapshot: ['admitted', 'sale', 'stock', 'holds', 'unrecorded'],
+};
+
+async function failsWithoutEffect(call: () => Promise<unknown>): Promise<void> {
+  const before = await fixture.dump();
+  await expect(call()).rejects.toMatchObject({ code: 'internal' });
+  expect(await fixture.dump()).toEqual(before);
+}
+
+describe('a key of the wrong type', () => {
+  const pairs = Object.entries(keysOf).flatMap(([script, roles]) =>
+    roles.map((role) => [script, role] as const),
+  );
+  it.each(pairs)('%s with a poisoned %s key fails without any effect', async (script, role) => {
+    const key = keyOf[role]?.() ?? '';
+    await fixture.connection.client.del(key);
+    await fixture.connection.client.lpush(key, 'poison');
+    await failsWithoutEffect(operations[script] ?? (() => Promise.resolve()));
+    await fixture.connection.client.del(key);
+  });
+});
+
+describe('a value that is no number', () => {
+  const values = ['x', '', '1.5', '-1', 'nan', 'inf', '9e99'];
+  const counters = ['last', 'next', 'available', 'held', 'price'];
+  it.each(counters.flatMap((name) => values.map((value) => [name, value] as const)))(
+    'reserve with %s = "%s" fails without any effect',
+    async (name, value) => {
+      const { stock } = fixture.keys.sale(saleId);
+      await fixture.connection.client.hset(stock, `${product}:${name}`, value);
+      await failsWithoutEffect(operations.reserve ?? (() => Promise.resolve()));
+    },
+  );
+
+  it.each(['available', 'held'])(
+    'release with a malformed %s fails without effect',
+    async (name) => {
+      for (const value of ['x', '', '1.5', '-1', 'nan', 'inf']) {
+        const { stock } = fixture.keys.sale(saleId);
+        await fixture.connection.client.hset(stock, `${product}:${name}`, value);
+        await failsWithoutEffect(operations.release ?? (() => Promise.resolve()));
+      }
+    },
+  );
+
+  it('a malformed buyer count, free number or record fails without effect', async () => {
+    const { client } = fixture.connection;
+    const at = fixture.keys.sale(saleId);
+    await client.hset(at.buyers, won.userId, 'many');
+    await failsWithoutEffect(operations.reserve ?? (() => Promise.resolve()));
+    await failsWithoutEffect(operations.release ?? (() => Promise.resolve()));
+    await client.hset(at.buyers, won.userId, '2');
+    for (const number of ['one', '0', '1.5', '8']) {
+      await client.zadd(fixture.keys.free(saleId, product), 0, number);
+      await failsWithoutEffect(operations.reserve ?? (() => Promise.resolve()));
+      await client.zrem(fixture.keys.free(saleId, product), number);
+    }
+    for (const stored of ['', 'no line feed', '{"units":\n', '{}\n{}']) {
+      await client.hset(at.holds, won.orderId, stored);
+      await failsWithoutEffect(operations.release ?? (() => Promise.resolve()));
+    }
+  });
+
+  it('raise beside a malformed line fails without effect', async () => {
+    const { stock } = fixture.keys.sale(saleId);
+    await fixture.connection.client.hset(stock, `${product}:available`, 'x');
+    await failsWithoutEffect(operations.raise ?? (() => Promise.resolve()));
+  });
+});
+
+describe('the script cache', () => {
+  it('a server that forgot the scripts learns them from the next call', async () => {
+    for (const call of Object.values(operations)) {
+      await fixture.connection.client.script('FLUSH');
+      expect(JSON.stringify(await call())).not.toContain('not_admitted');
+    }
+    await fixture.connection.client.script('FLUSH');
+    const replies = await Promise.all(
+      Array.from({ length: 9 }, () =>
+        fixture.ledger
+          .reserve(saleId, [request({ [product]: 1 })])
+          .then(([reply]) => reply?.status),
+      ),
+    );
+    expect(replies.filter((status) => status === 'reserved').length).toBeLessThanOrEqual(9);
+  });
+
+  it('two connections may talk in turns', async () => {
+    const other = await openLedger(1);
+    await other.connection.client.script('FLUSH');
+    expect(await operations.raise?.()).toBe('raised');
+    await other.close();
+  });
+});

@@ -1,0 +1,61 @@
+// npm test: the checks, then integration and end-to-end tests on real servers, which this starts on
+// free ports in a temporary folder and stops again. `npm test -- int [jest arguments]` runs one level.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createProgressPrinter, startServers } from '@quicksale/local-stack';
+import { check } from './check.ts';
+import { say } from './run-command.ts';
+import { runJest, type Tally } from './run-jest.ts';
+
+const levels = ['unit', 'int', 'e2e'] as const;
+type Level = (typeof levels)[number];
+
+/** Processes of the system tests are heavy: one file at a time. Int files share the servers. */
+const jestArgs: Readonly<Record<Level, readonly string[]>> = {
+  unit: [],
+  int: ['--maxWorkers=2'],
+  e2e: ['--runInBand'],
+};
+
+async function run(): Promise<Tally> {
+  const [level, ...args] = process.argv.slice(2);
+  if (level === 'unit') return runJest('unit', args);
+  if (level === 'int' || level === 'e2e') return withServers((env) => runLevel(level, args, env));
+  if (level !== undefined) throw new Error(`npm test -- ${levels.join('|')} [jest arguments]`);
+  const checked = await check();
+  const tested = await withServers(async (env) =>
+    sum(await runLevel('int', [], env), await runLevel('e2e', [], env)),
+  );
+  return sum(checked, tested);
+}
+
+const runLevel = (level: Level, args: readonly string[], env: NodeJS.ProcessEnv) =>
+  runJest(level, [...jestArgs[level], ...args], env);
+
+async function withServers(work: (env: NodeJS.ProcessEnv) => Promise<Tally>): Promise<Tally> {
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'quicksale-test-'));
+  const servers = await startServers({
+    dataDirectory,
+    ports: 'free',
+    env: process.env,
+    report: createProgressPrinter((text) => void process.stdout.write(text)),
+  });
+  try {
+    return await work({ ...process.env, ...servers.urls });
+  } finally {
+    await servers.stop();
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }
+}
+
+const sum = (a: Tally, b: Tally): Tally => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+});
+
+const startedAt = Date.now();
+const { passed, failed } = await run();
+say(`in ${((Date.now() - startedAt) / 1000).toFixed(0)} s`);
+say(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
