@@ -63,7 +63,9 @@ export function connectMongo(options: {
         });
         break;
       } catch (error) {
-        if (attempt % 10 === 0) options.log.warn({ err: error }, 'waiting for MongoDB');
+        // The driver's error carries its whole view of the servers.
+        const { message } = error as Error;
+        if (attempt % 10 === 0) options.log.warn({ reason: message }, 'waiting for MongoDB');
         await sleep(300);
       }
     }
