@@ -174,8 +174,15 @@ async function guarded<T>(operation: Promise<T>): Promise<T> {
   try {
     return await withDeadline(operation);
   } catch (error) {
+    // A lost connection comes wrapped like a document's own error: told apart here, else a consumer
+    // would take an absent database for a bad event.
+    const causes =
+      error instanceof driver.MongoBulkWriteError
+        ? writeErrorsOf(error).map((e) => e.cause)
+        : [error];
     // Documents of an unordered batch may lose a race that the caller simply repeats.
-    throw isDuplicateOrLostRace(error) ? unavailable('The database is busy', error) : error;
+    if (causes.every(isDuplicateOrLostRace)) throw unavailable('The database is busy', error);
+    throw error;
   }
 }
 
