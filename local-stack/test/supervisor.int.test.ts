@@ -2,9 +2,11 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createSupervisor, type PartOptions, type Supervisor } from '../src/index.ts';
+import { endProcessesIn } from '../src/system/end-processes-in.ts';
 import { isPortFree, findFreePorts } from '../src/system/ports.ts';
 import { waitUntil } from '../src/system/wait-until.ts';
 
@@ -23,6 +25,18 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** Asks by connecting: trying to take the port would get in the child's way. */
+async function isListening(at: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port: at, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
 /** A part that runs `script` in Node and is ready when its port is taken. */
 function part(script: string, more: Partial<PartOptions> = {}): PartOptions {
   return {
@@ -31,8 +45,7 @@ function part(script: string, more: Partial<PartOptions> = {}): PartOptions {
     args: ['-e', script],
     env: { ...env, PORT: String(port) },
     logFile: join(folder, 'child.log'),
-    ready: async (signal) =>
-      waitUntil(async () => !(await isPortFree(port)), { signal, intervalMs: 10 }),
+    ready: async (signal) => waitUntil(async () => isListening(port), { signal, intervalMs: 10 }),
     ...more,
   };
 }
@@ -54,6 +67,21 @@ describe('supervisor', () => {
     expect(supervisor.pid('child')).not.toBe(first);
     expect(await readFile(join(folder, 'child.log'), 'utf8')).toBe('hello\nhello\n');
     expect(await readdir(folder)).toContain('child.pid');
+  });
+
+  test('starts again although children outlive the killed process', async () => {
+    const parent = `
+      require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'],
+        { stdio: 'inherit', detached: true, cwd: ${JSON.stringify(folder)} });
+      ${server}`;
+    supervisor.add(part(parent, { cleanUpAfter: async () => endProcessesIn(folder) }));
+    await supervisor.start();
+    const first = supervisor.pid('child');
+    const wentDown = once(supervisor, 'down');
+    supervisor.kill('child', 'SIGKILL');
+    await wentDown;
+    await supervisor.waitUntilUp('child');
+    expect(supervisor.pid('child')).not.toBe(first);
   });
 
   test('ends with SIGKILL what does not end when asked', async () => {

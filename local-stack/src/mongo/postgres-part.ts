@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PartOptions } from '../supervisor/part.ts';
+import { endProcessesIn } from '../system/end-processes-in.ts';
 import { exists } from '../system/find-program.ts';
 import { runCommand } from '../system/run-command.ts';
 import { waitUntil } from '../system/wait-until.ts';
@@ -48,6 +49,7 @@ export async function createPostgres(options: {
     const [command, all] = unprivileged.wrap(join(program.binFolder, name), args);
     return runCommand(command, all, { env, cwd: dataFolder, input });
   };
+  await endProcessesIn(cluster);
   if (!(await exists(join(cluster, 'PG_VERSION')))) {
     await createCluster({ cluster, run });
   }
@@ -76,6 +78,8 @@ export async function createPostgres(options: {
       },
       // SIGTERM would wait for the clients to leave.
       stopSignal: 'SIGINT',
+      // Some of its processes do not notice that their server was killed, and keep its memory.
+      cleanUpAfter: async () => endProcessesIn(cluster),
     },
     socketFolder,
     unprivileged,

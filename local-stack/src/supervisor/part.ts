@@ -19,6 +19,8 @@ export interface PartOptions {
   readonly okExitCodes?: readonly number[];
   /** Exit codes after which a first start is not tried again. */
   readonly finalExitCodes?: readonly number[];
+  /** Ends what the process leaves behind when it is killed; runs before it is started again. */
+  readonly cleanUpAfter?: () => Promise<void>;
   /** Called with each line of the output; the log file gets it in any case. */
   readonly onLine?: (line: string) => void;
 }

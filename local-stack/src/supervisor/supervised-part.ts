@@ -162,7 +162,7 @@ export class SupervisedPart {
         takeLines(bytes.toString('utf8'));
       });
     }
-    void once(child, 'exit').then(
+    const gone = once(child, 'exit').then(
       () => ended.abort(new StackError(`${name} ended`)),
       (error: unknown) => ended.abort(error),
     );
@@ -188,6 +188,9 @@ export class SupervisedPart {
         child.kill('SIGKILL');
       }
     }
+    await gone;
+    // Children that outlive it hold its pipes open: without this its end would never be seen.
+    await this.options.cleanUpAfter?.();
     const reason = await closed;
     isFinal ||= (this.options.finalExitCodes ?? []).includes(child.exitCode ?? -1);
     this.#status = 'down';
