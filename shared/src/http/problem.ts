@@ -58,7 +58,8 @@ export function problemMiddleware(log: Logger): ErrorRequestHandler {
     if (isAborted(thrown)) return;
     const error = fromHttpError(thrown) ?? toAppError(thrown);
     if (error.code === 'internal') log.error({ err: error.cause ?? error }, 'request failed');
-    else if (error.kind === 'unavailable') log.warn({ err: error }, 'request refused');
+    // The connection that is missing has said so once; a line per refused buyer would be a flood.
+    else if (error.kind === 'unavailable') log.debug({ err: error }, 'request refused');
     if (res.headersSent) next(thrown);
     else sendProblem(req, res, error);
   };

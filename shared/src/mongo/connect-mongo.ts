@@ -74,7 +74,10 @@ export function connectMongo(options: {
     // The driver notices a lost server at the first failed operation or heartbeat.
     const client = connection.getClient();
     client.on('topologyDescriptionChanged', ({ newDescription }) => {
+      const before = reachable;
       reachable = [...newDescription.servers.values()].some((s) => writableServers.has(s.type));
+      if (before && !reachable) options.log.warn('MongoDB is not reachable');
+      if (!before && reachable) options.log.info('MongoDB is reachable again');
     });
     if (countCommand) client.on('commandStarted', countCommand);
   }
