@@ -39,6 +39,7 @@ import { createReserveBatcher } from './intake/reserve-batcher.ts';
 import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
 import { orderRoutes } from './orders/orders.routes.ts';
 import { createRelay } from './outbox/relay.ts';
+import { createUnitReleaser } from './outbox/release-units.ts';
 import { scanOutbox } from './outbox/scan-outbox.ts';
 
 export interface Overrides {
@@ -78,6 +79,7 @@ export function buildService(
   const orders = createMongoOrderStore(mongo);
   const batcher = createReserveBatcher({ ledger, defer });
   const relay = createRelay({ bus, log });
+  const releaseUnits = createUnitReleaser({ ledger, orders, log });
 
   /** Recording, and what follows from it: the mark is struck off, the event leaves. */
   async function recordAndAnnounce(holds: readonly Hold[]) {
@@ -116,7 +118,7 @@ export function buildService(
         recorder,
         numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
       }),
-      ...orderRoutes({ orders }),
+      ...orderRoutes({ clock, orders, relay, releaseUnits }),
     ],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
@@ -162,6 +164,7 @@ export function buildService(
             bus,
             clock,
             log,
+            releaseUnits,
             backlog: async () =>
               (await bus.lag('quicksale.inventory-service', orderCreated)) +
               (await bus.lag('quicksale.kafka-processor', inventoryResult)),

@@ -103,4 +103,4 @@ const factOf = ({ id, time, data }: Result): InventoryFact => ({
 });
 
 const asCreatedBy = ({ data }: Result) =>
-  asCreated(data.paymentRequired ? 'PENDING' : 'NONE', data.causationId);
+  asCreated(data.orderId, data.paymentRequired ? 'PENDING' : 'NONE', data.causationId);

@@ -17,6 +17,7 @@ function setUp(backlog = 0) {
     bus: { publish: async (events) => void published.push(...events) },
     clock: { now: () => now },
     log,
+    releaseUnits: async () => undefined,
     backlog: async () => backlog,
   };
   const scanAt = async (ms: number) => {

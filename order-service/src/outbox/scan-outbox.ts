@@ -8,12 +8,14 @@ import {
   type OrderStore,
 } from '@quicksale/shared/orders';
 import type { Clock } from '@quicksale/shared/process';
+import type { ReleaseUnits } from './release-units.ts';
 
 export interface ScanOutboxDeps {
   orders: OrderStore;
   bus: Bus;
   clock: Clock;
   log: Logger;
+  releaseUnits: ReleaseUnits;
   /** Messages that the consumers of the answers have not worked off yet. */
   backlog: () => Promise<number>;
 }
@@ -26,8 +28,9 @@ const mostBacklog = 1_000;
 const stuckAfterMs = 3_600_000;
 
 /**
- * Sends again what a crash left in outboxes, doubling each order's interval. The entry of
- * `order.created` goes with the result that proves its arrival, not here.
+ * Does again what a crash left undone after a step of an order: units that go back to the ledger, and
+ * events, doubling each order's interval. The entry of `order.created` goes with the result that
+ * proves its arrival; those of `order.status` go once they are sent.
  */
 export async function scanOutbox(deps: ScanOutboxDeps): Promise<void> {
   if (!deps.orders.isReachable()) return;
@@ -35,21 +38,37 @@ export async function scanOutbox(deps: ScanOutboxDeps): Promise<void> {
   const due = await deps.orders.findOutboxDue(new Date(now), ordersPerRound);
   if (due.length === 0) return;
   if ((await deps.backlog()) > mostBacklog) return;
-  // Claimed before they are sent: another scanner then leaves them alone.
+  // Claimed before anything is done: another scanner then leaves them alone.
   await deps.orders.rescheduleOutbox(due.map((order) => reschedule(order, now)));
-  const events = due.flatMap(outboxEvents);
-  deps.log.warn({ orders: due.length, events: events.length }, 'sending outbox entries again');
-  await deps.bus.publish(events);
+  await deps.releaseUnits(
+    due.map(({ id, saleId, releasing }) => ({ id, saleId, releasing: releasing ?? [] })),
+  );
+  await sendAgain(deps, due);
   for (const order of due)
-    if (now - order.createdAt.getTime() > stuckAfterMs)
+    if (isOpen(order) && now - order.createdAt.getTime() > stuckAfterMs)
       deps.log.error({ orderId: order.id, status: order.status }, 'an order is stuck');
 }
+
+async function sendAgain(deps: ScanOutboxDeps, due: readonly Order[]): Promise<void> {
+  const events = due.flatMap(outboxEvents);
+  if (events.length === 0) return;
+  deps.log.warn({ orders: due.length, events: events.length }, 'sending outbox entries again');
+  await deps.bus.publish(events);
+  await deps.orders.pullOutbox(
+    due.flatMap((order) => {
+      const sent = (order.outbox ?? []).filter(({ type }) => type === 'order.status.v1');
+      return sent.length > 0 ? [{ id: order.id, outboxIds: sent.map(({ id }) => id) }] : [];
+    }),
+  );
+}
+
+const isOpen = (order: Order) =>
+  Boolean(order.outbox?.length || order.releasing?.length || order.shipping?.length);
 
 function reschedule(order: Order, now: number) {
   const tries = (order.outboxTries ?? 0) + 1;
   const intervalMs = Math.min(firstIntervalMs * 2 ** tries, longestIntervalMs);
-  const open = order.outbox?.length || order.releasing?.length || order.shipping?.length;
-  return { order, tries, at: open ? new Date(now + intervalMs) : undefined };
+  return { order, tries, at: isOpen(order) ? new Date(now + intervalMs) : undefined };
 }
 
 function outboxEvents(order: Order): OutgoingEvent[] {

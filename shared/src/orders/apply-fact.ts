@@ -1,5 +1,11 @@
 import type { Outcome, PaymentStatus, Status } from '../contracts/index.ts';
-import { mayBecome, type HistoryEntry, type Order, type OrderState } from './order.ts';
+import {
+  mayBecome,
+  type HistoryEntry,
+  type Order,
+  type OrderState,
+  type OutboxEntry,
+} from './order.ts';
 
 /** Something that happened and that an order has to take note of. */
 export interface InventoryFact {
@@ -13,10 +19,20 @@ export interface InventoryFact {
   at: Date;
 }
 
-export type Fact = InventoryFact;
+/** The buyer gives the order up before it is shipped. */
+export interface CancelFact {
+  type: 'cancel';
+  /** Who cancels. */
+  by: string;
+  reason?: string;
+  at: Date;
+}
+
+export type Fact = InventoryFact | CancelFact;
 
 /** What `applyFact` looks at. */
-export type DecidableOrder = OrderState & Pick<Order, 'version' | 'history' | 'outbox'>;
+export type DecidableOrder = OrderState &
+  Pick<Order, 'id' | 'version' | 'history' | 'outbox' | 'units'>;
 
 /** One step of an order, to be written only if it still has version `fromVersion`. */
 export interface OrderChange {
@@ -25,6 +41,10 @@ export interface OrderChange {
   historyEntry: HistoryEntry;
   /** Entries that have served. */
   removeOutbox: readonly string[];
+  /** The event of this step, where its writer is not the one that publishes it at once. */
+  addOutbox?: OutboxEntry;
+  /** Units that the order gives up, for the ledger to take back. */
+  release?: readonly string[];
   /** Nothing is left for the outbox scan. */
   settlesOutbox: boolean;
 }
@@ -38,32 +58,22 @@ export type FactOutcome =
 
 /** Decides, from the order as it is now, what a fact does to it. Pure. */
 export function applyFact(order: DecidableOrder, fact: Fact): FactOutcome {
-  if (order.history.some((entry) => entry.cause === fact.cause)) return { kind: 'already' };
-  const state = applyInventoryResult(order, fact);
-  if (!state) return { kind: 'impossible' };
-  const outboxLeft = (order.outbox ?? []).filter((entry) => entry.id !== fact.outboxId);
-  return {
-    kind: 'changed',
-    change: {
-      fromVersion: order.version,
-      state,
-      historyEntry: {
-        version: order.version + 1,
-        from: order.status,
-        to: state.status,
-        at: fact.at,
-        by: 'inventory-service',
-        cause: fact.cause,
-      },
-      removeOutbox: [fact.outboxId],
-      settlesOutbox: outboxLeft.length === 0,
-    },
-  };
+  switch (fact.type) {
+    case 'inventory-result':
+      return applyInventoryResult(order, fact);
+    case 'cancel':
+      return applyCancel(order, fact);
+  }
 }
 
 /** An order as it is right after its creation: what most results meet, known without a read. */
-export function asCreated(paymentStatus: PaymentStatus, outboxId: string): DecidableOrder {
+export function asCreated(
+  id: string,
+  paymentStatus: PaymentStatus,
+  outboxId: string,
+): DecidableOrder {
   return {
+    id,
     status: 'PENDING',
     inventoryStatus: 'PENDING',
     paymentStatus,
@@ -73,7 +83,28 @@ export function asCreated(paymentStatus: PaymentStatus, outboxId: string): Decid
   };
 }
 
-function applyInventoryResult(order: OrderState, fact: InventoryFact): OrderState | undefined {
+function applyInventoryResult(order: DecidableOrder, fact: InventoryFact): FactOutcome {
+  if (order.history.some((entry) => entry.cause === fact.cause)) return { kind: 'already' };
+  const state = afterResult(order, fact);
+  if (!state) return { kind: 'impossible' };
+  const outboxLeft = (order.outbox ?? []).filter((entry) => entry.id !== fact.outboxId);
+  return {
+    kind: 'changed',
+    change: {
+      fromVersion: order.version,
+      state,
+      historyEntry: {
+        ...step(order, state, fact.at),
+        by: 'inventory-service',
+        cause: fact.cause,
+      },
+      removeOutbox: [fact.outboxId],
+      settlesOutbox: outboxLeft.length === 0,
+    },
+  };
+}
+
+function afterResult(order: OrderState, fact: InventoryFact): OrderState | undefined {
   if (order.inventoryStatus !== 'PENDING') return undefined;
   if (fact.outcome === 'REJECTED') return undefined;
   // Paid before the result came: only the units are news.
@@ -82,6 +113,36 @@ function applyInventoryResult(order: OrderState, fact: InventoryFact): OrderStat
   if (!mayBecome(order.status, to)) return undefined;
   return { ...pick(order), status: to, inventoryStatus: 'RESERVED' };
 }
+
+function applyCancel(order: DecidableOrder, fact: CancelFact): FactOutcome {
+  if (order.status === 'CANCELLED') return { kind: 'already' };
+  if (!mayBecome(order.status, 'CANCELLED')) return { kind: 'impossible' };
+  const state: OrderState = { ...pick(order), status: 'CANCELLED', inventoryStatus: 'RELEASED' };
+  const version = order.version + 1;
+  return {
+    kind: 'changed',
+    change: {
+      fromVersion: order.version,
+      state,
+      historyEntry: {
+        ...step(order, state, fact.at),
+        by: fact.by,
+        ...(fact.reason && { reason: fact.reason }),
+      },
+      removeOutbox: [],
+      addOutbox: { id: `${order.id}:${version}`, type: 'order.status.v1', version },
+      release: order.units ?? [],
+      settlesOutbox: false,
+    },
+  };
+}
+
+const step = (order: DecidableOrder, state: OrderState, at: Date) => ({
+  version: order.version + 1,
+  from: order.status,
+  to: state.status,
+  at,
+});
 
 const pick = ({ status, inventoryStatus, paymentStatus }: OrderState): OrderState => ({
   status,

@@ -1,6 +1,7 @@
 export {
   applyFact,
   asCreated,
+  type CancelFact,
   type Fact,
   type FactOutcome,
   type InventoryFact,

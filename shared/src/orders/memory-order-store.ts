@@ -1,4 +1,5 @@
 import type { OrderChange } from './apply-fact.ts';
+import { firstScanAfter } from './order-from-hold.ts';
 import type { Order } from './order.ts';
 import type { InsertOutcome, OrderStore } from './order-store.ts';
 
@@ -67,6 +68,14 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
           order.outbox = order.outbox.filter((entry) => !outboxIds.includes(entry.id));
       }
     },
+    finishRelease: async (releases) => {
+      for (const { id, units } of releases) {
+        const order = orders.get(id);
+        if (!order?.releasing) continue;
+        order.releasing = order.releasing.filter((unit) => !units.includes(unit));
+        if (order.releasing.length === 0) delete order.releasing;
+      }
+    },
     findOutboxDue: async (now, limit) =>
       where((order) => order.outboxAt !== undefined && order.outboxAt <= now).slice(0, limit),
     rescheduleOutbox: async (next) => {
@@ -90,7 +99,16 @@ function applyChange(order: Order, change: OrderChange): Order {
     history: [...order.history, change.historyEntry],
   };
   if (change.settlesOutbox) settleOutbox(next);
-  else next.outbox = (order.outbox ?? []).filter(({ id }) => !change.removeOutbox.includes(id));
+  else
+    next.outbox = [
+      ...(order.outbox ?? []).filter(({ id }) => !change.removeOutbox.includes(id)),
+      ...(change.addOutbox ? [change.addOutbox] : []),
+    ];
+  if (change.addOutbox) next.outboxAt = firstScanAfter(change.historyEntry.at);
+  if (change.release?.length) {
+    next.releasing = [...(order.releasing ?? []), ...change.release];
+    delete next.units;
+  }
   return next;
 }
 

@@ -8,6 +8,7 @@ import {
 } from '../mongo/index.ts';
 import { unavailable } from '../errors/index.ts';
 import type { OrderChange } from './apply-fact.ts';
+import { firstScanAfter } from './order-from-hold.ts';
 import type { Order } from './order.ts';
 import type { InsertOutcome, OrderStore } from './order-store.ts';
 
@@ -127,6 +128,28 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
       );
     },
 
+    finishRelease: async (releases) => {
+      if (releases.length === 0) return;
+      await guarded(
+        orders().bulkWrite(
+          releases.flatMap(({ id, units }) => [
+            {
+              updateOne: {
+                filter: { _id: objectId(id) },
+                update: { $pull: { releasing: { $in: [...units] } } },
+              },
+            },
+            {
+              updateOne: {
+                filter: { _id: objectId(id), releasing: { $size: 0 } },
+                update: { $unset: { releasing: '' } },
+              },
+            },
+          ]),
+        ),
+      );
+    },
+
     findOutboxDue: async (now, limit) => {
       // The partial index serves only filters that repeat its condition.
       const filter = { outboxAt: { $exists: true, $lte: now } };
@@ -157,17 +180,30 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
 }
 
 function toUpdate(change: OrderChange): driver.UpdateFilter<OrderDocument> {
+  const { historyEntry, addOutbox, release, removeOutbox } = change;
   return {
     $set: {
       ...change.state,
-      version: change.historyEntry.version,
-      updatedAt: change.historyEntry.at,
+      version: historyEntry.version,
+      updatedAt: historyEntry.at,
+      ...(addOutbox && { outboxAt: firstScanAfter(historyEntry.at) }),
     },
-    $push: { history: change.historyEntry },
-    ...(change.settlesOutbox
-      ? { $unset: { outbox: '', outboxAt: '', outboxTries: '' } }
-      : { $pull: { outbox: { id: { $in: [...change.removeOutbox] } } } }),
-  };
+    $push: {
+      history: historyEntry,
+      ...(addOutbox && { outbox: addOutbox }),
+      // Appended: two releases of one order must not take each other's marks.
+      ...(release?.length && { releasing: { $each: [...release] } }),
+    },
+    // The list goes as a whole: two orders with an empty one would collide in the unique index.
+    ...((change.settlesOutbox || release?.length) && {
+      $unset: {
+        ...(change.settlesOutbox && { outbox: '', outboxAt: '', outboxTries: '' }),
+        ...(release?.length && { units: '' }),
+      },
+    }),
+    ...(!change.settlesOutbox &&
+      removeOutbox.length > 0 && { $pull: { outbox: { id: { $in: [...removeOutbox] } } } }),
+  } as driver.UpdateFilter<OrderDocument>;
 }
 
 async function guarded<T>(operation: Promise<T>): Promise<T> {

@@ -1,8 +1,9 @@
 import { unitNames, type HoldRecord } from '../stock-ledger/hold-record.ts';
 import type { Order, OrderFacts } from './order.ts';
 
-/** First look of the outbox scan after creation: the relay has published long before. */
+/** First look of the outbox scan after a step: the relay has published long before. */
 const firstScanMs = 5_000;
+export const firstScanAfter = (at: Date): Date => new Date(at.getTime() + firstScanMs);
 
 /** The order that a hold record stands for. The same record gives the same order, for ever. */
 export function orderFromHold(record: HoldRecord, saleId: string): Order {
@@ -42,7 +43,7 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
     units: unitNames(saleId, record.units),
     expiresAt: record.expiresAt > 0 ? new Date(record.expiresAt) : null,
     outbox: [{ id: `${record.orderId}:1`, type: 'order.created.v1', version: 1 }],
-    outboxAt: new Date(record.at + firstScanMs),
+    outboxAt: firstScanAfter(createdAt),
     createdAt,
     updatedAt: createdAt,
   };

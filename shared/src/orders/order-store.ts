@@ -43,6 +43,8 @@ export interface OrderStore {
   ): Promise<{ matched: number }>;
   /** Takes served outbox entries off orders whose version does not change. */
   pullOutbox(entries: readonly { id: string; outboxIds: readonly string[] }[]): Promise<void>;
+  /** Exactly these units leave `releasing`: the ledger has them back. */
+  finishRelease(releases: readonly { id: string; units: readonly string[] }[]): Promise<void>;
   /** Orders that the outbox scan has to look at. */
   findOutboxDue(now: Date, limit: number): Promise<Order[]>;
   /** Sets the scan's next look at an order, if nobody else has moved it; unset when done. */

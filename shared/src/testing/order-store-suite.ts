@@ -16,7 +16,7 @@ export function orderStoreSuite(store: () => OrderStore): void {
   });
 
   function confirmation(order: Order) {
-    const outcome = applyFact(asCreated('NONE', `${order.id}:1`), resultFor(order));
+    const outcome = applyFact(asCreated(order.id, 'NONE', `${order.id}:1`), resultFor(order));
     if (outcome.kind !== 'changed') throw new Error(outcome.kind);
     return { id: order.id, change: outcome.change };
   }
@@ -114,6 +114,42 @@ export function orderStoreSuite(store: () => OrderStore): void {
       );
       expect(results.filter(({ matched }) => matched === 1)).toHaveLength(1);
       expect((await read(order)).history).toHaveLength(2);
+    });
+  });
+
+  describe('a cancelled order', () => {
+    const cancel = (order: Order) => {
+      const outcome = applyFact(order, { type: 'cancel', by: order.userId, at: new Date(0) });
+      if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+      return { id: order.id, change: outcome.change };
+    };
+
+    it('gives its units up in the same write, for the ledger to take back', async () => {
+      const order = givenOrder({ units: [4, 5] });
+      await store().insertMany([order]);
+      await store().applyChanges([cancel(order)]);
+      const found = await read(order);
+      expect(found).toMatchObject({
+        status: 'CANCELLED',
+        inventoryStatus: 'RELEASED',
+        releasing: order.units,
+        outbox: [{ id: `${order.id}:1` }, { id: `${order.id}:2`, version: 2 }],
+      });
+      expect(found).not.toHaveProperty('units');
+      // Others may own these units now.
+      const next = { ...givenOrder(), units: order.units };
+      expect(await store().insertMany([next])).toEqual([{ kind: 'inserted' }]);
+    });
+
+    it('loses exactly the marks that are finished', async () => {
+      const order = givenOrder({ units: [1, 2] });
+      await store().insertMany([order]);
+      await store().applyChanges([cancel(order)]);
+      const [first = '', second = ''] = order.units ?? [];
+      await store().finishRelease([{ id: order.id, units: [first] }]);
+      expect((await read(order)).releasing).toEqual([second]);
+      await store().finishRelease([{ id: order.id, units: [first, second] }]);
+      expect(await read(order)).not.toHaveProperty('releasing');
     });
   });
 

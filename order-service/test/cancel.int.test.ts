@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { applyFact, createMongoOrderStore } from '@quicksale/shared/orders';
+import { eventually, newId } from '@quicksale/shared/testing';
+import { startOrders, type OrderFixture } from './order-fixture.ts';
+
+describe('cancelling on real stores', () => {
+  let fixture: OrderFixture;
+  beforeAll(async () => {
+    fixture = await startOrders();
+  }, 60_000);
+  afterAll(() => fixture?.stop());
+
+  async function givenOrderOf(stock: number, quantity = 1) {
+    const sale = await fixture.givenProduct(stock);
+    const userId = newId();
+    const placed = await fixture.place({ userId, key: 'k', productId: sale.productId, quantity });
+    expect(placed.status).toBe(201);
+    return { ...sale, userId, orderId: placed.body.order._id as string, placed };
+  }
+
+  const cancel = (userId: string, orderId: string, body?: object) =>
+    fixture.request
+      .post(`/api/orders/${orderId}/cancel`)
+      .set('Authorization', `Bearer user-${userId}`)
+      .set('Idempotency-Key', 'cancel')
+      .send(body);
+
+  async function counters(sale: { saleId: string; productId: string }) {
+    const snapshot = await fixture.ledger.snapshot(sale.saleId);
+    if (typeof snapshot === 'string') throw new Error(snapshot);
+    return { ...snapshot.products[sale.productId], records: snapshot.records.length };
+  }
+
+  it('gives the units back at once, and the answer of creation stays what it was', async () => {
+    const order = await givenOrderOf(2, 2);
+    const answer = await cancel(order.userId, order.orderId, { reason: 'too dear' });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({
+      _id: order.orderId,
+      status: 'CANCELLED',
+      inventoryStatus: 'RELEASED',
+      version: 2,
+      history: [{ to: 'PENDING' }, { from: 'PENDING', to: 'CANCELLED', reason: 'too dear' }],
+    });
+    expect(await counters(order)).toMatchObject({ last: 2, available: 2, records: 0 });
+    const again = { userId: order.userId, key: 'k', productId: order.productId, quantity: 2 };
+    const replay = await fixture.place(again);
+    expect([replay.status, replay.text]).toEqual([201, order.placed.text]);
+    // Somebody else gets the very same units.
+    const next = await fixture.place({ ...again, userId: newId() });
+    expect(next.status).toBe(201);
+    expect(await counters(order)).toMatchObject({ available: 0, records: 1 });
+  });
+
+  it('is said yes to again, without a further effect', async () => {
+    const order = await givenOrderOf(1);
+    const first = await cancel(order.userId, order.orderId);
+    const second = await cancel(order.userId, order.orderId);
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(second.body.version).toBe(first.body.version);
+    const alias = await fixture.request
+      .delete(`/api/orders/${order.orderId}`)
+      .set('Authorization', `Bearer user-${order.userId}`)
+      .set('Idempotency-Key', 'other');
+    expect(alias.status).toBe(200);
+    expect(await counters(order)).toMatchObject({ available: 1, records: 0 });
+  });
+
+  it('has one effect when it is asked for many times at once, over and over', async () => {
+    const sale = await fixture.givenProduct(1);
+    for (let round = 0; round < 50; round += 1) {
+      const userId = newId();
+      const { body } = await fixture.place({ userId, key: 'k', productId: sale.productId });
+      const answers = await Promise.all(
+        Array.from({ length: 4 }, () => cancel(userId, body.order._id as string)),
+      );
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      expect(answers.map((answer) => answer.body.version)).toEqual([2, 2, 2, 2]);
+      expect(await counters(sale)).toMatchObject({ last: 1, available: 1, records: 0 });
+    }
+  }, 60_000);
+
+  it("does not see another user's order", async () => {
+    const order = await givenOrderOf(1);
+    const answer = await cancel(newId(), order.orderId);
+    expect([answer.status, answer.body.code]).toEqual([404, 'not-found']);
+    expect(await counters(order)).toMatchObject({ available: 0 });
+  });
+
+  it('comes too late for an order that was shipped', async () => {
+    const order = await givenOrderOf(1);
+    await fixture.mongo
+      .db()
+      .collection('orders')
+      .updateOne({ saleId: order.saleId }, { $set: { status: 'SHIPPED' } });
+    const answer = await cancel(order.userId, order.orderId);
+    expect([answer.status, answer.body.code, answer.body.currentStatus]).toEqual([
+      409,
+      'order-state-conflict',
+      'SHIPPED',
+    ]);
+  });
+
+  it('is finished by the scan when the process dies right after the write', async () => {
+    const order = await givenOrderOf(1);
+    const store = createMongoOrderStore(fixture.mongo);
+    const [stored] = await store.findByIds([order.orderId]);
+    if (!stored) throw new Error('no order');
+    const at = new Date(Date.now() - 60_000);
+    const outcome = applyFact(stored, { type: 'cancel', by: order.userId, at });
+    if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+    await store.applyChanges([{ id: order.orderId, change: outcome.change }]);
+    expect(await counters(order)).toMatchObject({ available: 0, records: 1 });
+    await eventually(async () => {
+      expect(await counters(order)).toMatchObject({ available: 1, records: 0 });
+      const [left] = await store.findByIds([order.orderId]);
+      expect(left).not.toHaveProperty('releasing');
+      // Only the proof of order.created is still to come: nobody answers in this test.
+      expect(left?.outbox?.map(({ id }) => id)).toEqual([`${order.orderId}:1`]);
+    });
+  });
+
+  it('stands while the ledger is away, and the units come back later', async () => {
+    const order = await givenOrderOf(1);
+    const { admitted } = fixture.keys.sale(order.saleId);
+    await fixture.redis.client.set(admitted, 'another server');
+    const answer = await cancel(order.userId, order.orderId);
+    expect([answer.status, answer.body.status]).toEqual([200, 'CANCELLED']);
+    await fixture.redis.client.set(admitted, fixture.redis.runId());
+    await eventually(
+      async () => expect(await counters(order)).toMatchObject({ available: 1, records: 0 }),
+      20_000,
+    );
+  }, 30_000);
+});
