@@ -166,6 +166,9 @@ const limitBody: RequestHandler = (req, res, next) => {
 };
 
 const cleanRequest: RequestHandler = (req, res, next) => {
+  // Node joins repeated headers on their way to the service, which could not tell them from one.
+  if ((req.headersDistinct['idempotency-key']?.length ?? 0) > 1)
+    throw new AppError('idempotency-key-invalid', { message: 'Send one Idempotency-Key' });
   // Read before it is replaced: with proxies in front it comes from X-Forwarded-For.
   const clientAddress = req.ip ?? '';
   cleanHeaders(req.headers, { clientAddress, requestId: localsOf(res).requestId });

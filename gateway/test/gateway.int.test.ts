@@ -235,6 +235,14 @@ describe('what is not there', () => {
     expect(reply.headers['x-content-type-options']).toBe('nosniff');
   });
 
+  it('two idempotency keys are refused: the service could not tell them from one', async () => {
+    const reply = await sendRaw(
+      'POST /api/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n' +
+        'Idempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n',
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 400 [\s\S]*idempotency-key-invalid/);
+  });
+
   it('framing tricks are refused', async () => {
     const both =
       'POST /api/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';

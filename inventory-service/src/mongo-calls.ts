@@ -1,5 +1,5 @@
 import { unavailable } from '@quicksale/shared/errors';
-import { isDuplicateOrLostRace, translateMongoError } from '@quicksale/shared/mongo';
+import { isDuplicateOrLostRace, withDeadline } from '@quicksale/shared/mongo';
 
 const tries = 5;
 
@@ -10,9 +10,9 @@ const tries = 5;
 export async function callMongo<T>(operation: () => PromiseLike<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await operation();
+      return await withDeadline(Promise.resolve(operation()));
     } catch (error) {
-      if (!isDuplicateOrLostRace(error)) throw translateMongoError(error);
+      if (!isDuplicateOrLostRace(error)) throw error;
       if (attempt === tries) throw unavailable('The database is busy', error);
     }
   }
@@ -29,10 +29,10 @@ export async function insertOrFind<T>(options: {
 }): Promise<T | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await options.insert();
+      await withDeadline(Promise.resolve(options.insert()));
       return undefined;
     } catch (error) {
-      if (!isDuplicateOrLostRace(error)) throw translateMongoError(error);
+      if (!isDuplicateOrLostRace(error)) throw error;
       const rival = await callMongo(options.findRival);
       if (rival) return rival;
       if (attempt === tries) throw unavailable('The database is busy', error);

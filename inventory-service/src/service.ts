@@ -48,7 +48,7 @@ export function buildService(
   const clock = systemClock;
   const metrics = createMetrics();
   const mongo = connectMongo({ url: config.mongoUrl, namespace: config.namespace, log, metrics });
-  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log });
+  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log, silenceLimitMs: 5_000 });
   const bus =
     overrides.bus ??
     connectBus({

@@ -56,7 +56,7 @@ export function buildService(
   const clock = systemClock;
   const metrics = createMetrics();
   const mongo = connectMongo({ url: config.mongoUrl, namespace: config.namespace, log, metrics });
-  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log });
+  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log, silenceLimitMs: 5_000 });
   const bus =
     overrides.bus ??
     connectBus({
@@ -93,6 +93,7 @@ export function buildService(
   const recorder = createGroupRecorder({
     record: recordAndAnnounce,
     largestBatch: 200,
+    mostUnits: 2_000,
     inFlightLimit: 2,
   });
   const app = createApp({
@@ -117,6 +118,7 @@ export function buildService(
         ledger: batcher,
         recorder,
         numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
+        log,
       }),
       ...orderRoutes({ clock, orders, relay, releaseUnits }),
     ],
@@ -152,7 +154,7 @@ export function buildService(
         name: 'unrecorded sweep',
         everyMs: 1_000,
         log,
-        work: createUnrecordedSweep({ ledger, orders, record: recordAndAnnounce, log }),
+        work: createUnrecordedSweep({ ledger, orders, recorder, log }),
       }),
       repeat({
         name: 'outbox scan',

@@ -75,7 +75,7 @@ describe('cancelling on real stores', () => {
         Array.from({ length: 4 }, () => cancel(userId, body.order._id as string)),
       );
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-      expect(answers.map((answer) => answer.body.version)).toEqual([2, 2, 2, 2]);
+      expect(answers.map((answer) => answer.body.version as number)).toEqual([2, 2, 2, 2]);
       expect(await counters(sale)).toMatchObject({ last: 1, available: 1, records: 0 });
     }
   }, 60_000);

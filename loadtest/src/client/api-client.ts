@@ -27,7 +27,7 @@ export interface ApiClient {
     productId: string;
     quantity?: number;
   }): Promise<Answer>;
-  /** The same key again and again until the answer is final: neither 503, 429 nor a lost connection. */
+  /** The same key again and again until the answer is final: neither 408, 429, 503 nor a lost connection. */
   placeOrderUntilFinal(order: {
     token: string;
     key: string;
@@ -71,13 +71,16 @@ export function createApiClient(baseUrl: string): ApiClient {
           if (error instanceof ServerDefect) throw error;
           return undefined;
         });
-        if (answer && answer.status !== 503 && answer.status !== 429) return { ...answer, tries };
+        if (answer && !passing.has(answer.status)) return { ...answer, tries };
         if (Date.now() > deadline) throw new Error(`no final answer: ${answer?.text ?? 'lost'}`);
         await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 400));
       }
     },
   };
 }
+
+/** Not read in time, over a limit, not possible now: nothing has happened that a repeat could double. */
+const passing = new Set([408, 429, 503]);
 
 /** A 500: a defect, whatever the faults around it. */
 export class ServerDefect extends Error {}

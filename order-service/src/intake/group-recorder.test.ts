@@ -21,6 +21,7 @@ describe('the group recorder', () => {
         return holds.map(recorded);
       },
       largestBatch: 3,
+      mostUnits: 100,
       inFlightLimit: 1,
     });
     const holds = Array.from({ length: 5 }, () => givenHold());
@@ -37,10 +38,27 @@ describe('the group recorder', () => {
     await recorder.drain();
   });
 
+  it('cuts a batch by its units, with at least one order in it', async () => {
+    const batches: number[] = [];
+    const recorder = createGroupRecorder({
+      record: async (holds) => {
+        batches.push(holds.length);
+        return holds.map(recorded);
+      },
+      largestBatch: 10,
+      mostUnits: 3,
+      inFlightLimit: 1,
+    });
+    const units = [[1, 2, 3, 4], [5], [6, 7], [8]];
+    await Promise.all(units.map((numbers) => recorder.record(givenHold({ units: numbers }))));
+    expect(batches).toEqual([1, 2, 1]);
+  });
+
   it('tells every member of a batch that its outcome is unknown', async () => {
     const recorder = createGroupRecorder({
       record: () => Promise.reject(new Error('away')),
       largestBatch: 10,
+      mostUnits: 100,
       inFlightLimit: 1,
     });
     const outcomes = await Promise.allSettled([

@@ -20,6 +20,8 @@ interface Waiting {
 export function createGroupRecorder(options: {
   record: (holds: readonly Hold[]) => Promise<RecordingOutcome[]>;
   largestBatch: number;
+  /** Each unit is an entry of a unique index: a few large orders weigh as much as many small ones. */
+  mostUnits: number;
   inFlightLimit: number;
 }): GroupRecorder {
   const waiting: Waiting[] = [];
@@ -27,12 +29,23 @@ export function createGroupRecorder(options: {
 
   function startBatches(): void {
     while (waiting.length > 0 && running.size < options.inFlightLimit) {
-      const batch: Promise<void> = runBatch(waiting.splice(0, options.largestBatch)).finally(() => {
+      const batch: Promise<void> = runBatch(takeBatch()).finally(() => {
         running.delete(batch);
         startBatches();
       });
       running.add(batch);
     }
+  }
+
+  function takeBatch(): Waiting[] {
+    let units = 0;
+    let size = 0;
+    for (const { hold } of waiting.slice(0, options.largestBatch)) {
+      units += Object.values(hold.record.units).reduce((sum, numbers) => sum + numbers.length, 0);
+      if (size > 0 && units > options.mostUnits) break;
+      size += 1;
+    }
+    return waiting.splice(0, size);
   }
 
   async function runBatch(batch: readonly Waiting[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { mongo as driver } from 'mongoose';
 import type { Clock } from '@quicksale/shared/process';
-import { isDuplicateOrLostRace, translateMongoError, type Mongo } from '@quicksale/shared/mongo';
+import { isDuplicateOrLostRace, withDeadline, type Mongo } from '@quicksale/shared/mongo';
 
 /** Order numbers, unique over all processes; gaps are fine. */
 export interface OrderNumbers {
@@ -63,24 +63,20 @@ export function createMongoBlocks(mongo: Mongo): DrawBlock {
   const id = 'order-numbers';
   let made = false;
   return async (count) => {
-    try {
-      if (!made) {
-        await counters()
-          .insertOne({ _id: id, next: 1 })
-          .catch((error: unknown) => {
-            if (!isDuplicateOrLostRace(error)) throw error;
-          });
-        made = true;
-      }
-      const before = await counters().findOneAndUpdate(
+    if (!made) {
+      await withDeadline(counters().insertOne({ _id: id, next: 1 })).catch((error: unknown) => {
+        if (!isDuplicateOrLostRace(error)) throw error;
+      });
+      made = true;
+    }
+    const before = await withDeadline(
+      counters().findOneAndUpdate(
         { _id: id },
         { $inc: { next: count } },
         { returnDocument: driver.ReturnDocument.BEFORE },
-      );
-      if (!before) throw new Error('the counter of order numbers is gone');
-      return before.next;
-    } catch (error) {
-      throw translateMongoError(error);
-    }
+      ),
+    );
+    if (!before) throw new Error('the counter of order numbers is gone');
+    return before.next;
   };
 }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CatalogueProduct } from '@quicksale/shared/catalogue';
+import { createLogger } from '@quicksale/shared/log';
 import {
   createMemoryOrderStore,
   orderFromHold,
@@ -82,6 +83,7 @@ describe('placing an order', () => {
         take: async () => `ORD-2026-${(number += 1)}`,
         giveBack: (orderNumber) => void givenBack.push(orderNumber),
       },
+      log: createLogger({ service: 'test', level: 'silent' }),
     };
   });
 

@@ -7,6 +7,7 @@ import {
   type OrderFacts,
   type OrderStore,
 } from '@quicksale/shared/orders';
+import type { Logger } from '@quicksale/shared/log';
 import type { Clock, Random } from '@quicksale/shared/process';
 import type { ReserveReply, ReserveRequest } from '@quicksale/shared/stock-ledger';
 import type { GroupRecorder } from './group-recorder.ts';
@@ -23,6 +24,7 @@ export interface PlaceOrderDeps {
   ledger: Pick<ReserveBatcher, 'reserve'>;
   recorder: Pick<GroupRecorder, 'record'>;
   numbers: OrderNumbers;
+  log: Logger;
 }
 
 export interface PlaceOrderInput {
@@ -150,7 +152,12 @@ async function reserveOnce(
   // When this throws, the order may exist: its number is not given back.
   const reply = await deps.ledger.reserve(saleId, request);
   if (reply.status === 'reserved')
-    return afterRecording(await deps.recorder.record({ saleId, record: reply.record }), key, false);
+    return afterRecording(
+      deps,
+      await deps.recorder.record({ saleId, record: reply.record }),
+      key,
+      false,
+    );
   deps.numbers.giveBack(orderNumber);
   return reply.status === 'replayed' ? replay(deps, reply, key, saleId) : reply;
 }
@@ -166,7 +173,8 @@ async function replay(
   const record = reply.record?.facts ? reply.record : undefined;
   if (record && reply.recorded)
     return { status: 'created', order: orderFromHold(record, saleId), replayed: true };
-  if (record) return afterRecording(await deps.recorder.record({ saleId, record }), key, true);
+  if (record)
+    return afterRecording(deps, await deps.recorder.record({ saleId, record }), key, true);
   const [order] = await deps.orders.findRelated({
     ids: [reply.orderId],
     digests: [key.digest],
@@ -175,7 +183,12 @@ async function replay(
   return order ? namedByKey(order, key) : { status: 'dead_key', orderId: reply.orderId };
 }
 
-function afterRecording(outcome: RecordingOutcome, key: KeyFacts, replayed: boolean): Attempt {
+function afterRecording(
+  deps: PlaceOrderDeps,
+  outcome: RecordingOutcome,
+  key: KeyFacts,
+  replayed: boolean,
+): Attempt {
   switch (outcome.kind) {
     case 'recorded':
       return { status: 'created', order: outcome.order, replayed };
@@ -186,7 +199,8 @@ function afterRecording(outcome: RecordingOutcome, key: KeyFacts, replayed: bool
     case 'not-recorded':
       return { status: 'not_recorded' };
     case 'refused':
-      throw new Error('MongoDB refuses the order document', { cause: outcome.cause });
+      deps.log.error({ err: outcome.cause }, 'MongoDB refuses an order document');
+      return { status: 'not_recorded' };
   }
 }
 

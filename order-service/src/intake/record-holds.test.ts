@@ -135,6 +135,14 @@ describe('recording', () => {
     expect(kinds.map(({ kind }) => kind)).toEqual(['refused', 'recorded']);
   });
 
+  it('keeps a record that cannot be read from spoiling its batch', async () => {
+    const good = givenHold();
+    const bad = givenHold();
+    const holds = [{ ...bad, record: { ...bad.record, facts: '' } }, good];
+    const outcomes = await recordHolds(world.deps, holds);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['refused', 'recorded']);
+  });
+
   it('knows nothing about a batch whose insert was not answered', async () => {
     const orders: OrderStore = {
       ...world.orders,

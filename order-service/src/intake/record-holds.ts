@@ -42,7 +42,7 @@ export async function recordHolds(
   const outcomes = new Map<string, RecordingOutcome>();
   // Sorted by the contested key: two batches then never wait for each other in a ring.
   let open = holds
-    .map((hold) => ({ hold, order: orderFromHold(hold.record, hold.saleId) }))
+    .flatMap((hold) => readHold(hold, outcomes))
     .sort((a, b) => compare(a.order.idempotencyDigest, b.order.idempotencyDigest));
   for (let attempt = 0; attempt <= moreTries && open.length > 0; attempt += 1) {
     const inserted = await deps.orders.insertMany(open.map(({ order }) => order));
@@ -62,6 +62,16 @@ export async function recordHolds(
 interface OpenHold {
   hold: Hold;
   order: Order;
+}
+
+/** A record that cannot be read is its own order's trouble, not that of the batch. */
+function readHold(hold: Hold, outcomes: Map<string, RecordingOutcome>): OpenHold[] {
+  try {
+    return [{ hold, order: orderFromHold(hold.record, hold.saleId) }];
+  } catch (cause) {
+    outcomes.set(hold.record.orderId, { kind: 'refused', cause });
+    return [];
+  }
 }
 
 /** Finds out, with one read, what stands in the way; what nothing explains is returned. */

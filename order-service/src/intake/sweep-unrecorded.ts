@@ -1,13 +1,14 @@
+import { toAppError } from '@quicksale/shared/errors';
 import type { Logger } from '@quicksale/shared/log';
 import type { OrderStore } from '@quicksale/shared/orders';
 import type { StockLedger } from '@quicksale/shared/stock-ledger';
-import type { Hold, RecordingOutcome } from './record-holds.ts';
+import type { GroupRecorder } from './group-recorder.ts';
 
 export interface SweepDeps {
   ledger: StockLedger;
   orders: OrderStore;
-  /** Records holds and announces the orders that it put into MongoDB. */
-  record: (holds: readonly Hold[]) => Promise<RecordingOutcome[]>;
+  /** The one that intake uses: it bounds how much is written at a time. */
+  recorder: Pick<GroupRecorder, 'record'>;
   log: Logger;
 }
 
@@ -42,31 +43,49 @@ export function createUnrecordedSweep(deps: SweepDeps): () => Promise<void> {
     const held = await deps.ledger.readHolds(saleId, missing);
     if (typeof held === 'string') return;
     const holds = held.records.flatMap((record) => (record ? [{ saleId, record }] : []));
-    const outcomes = await deps.record(holds);
-    outcomes.forEach((outcome, index) => {
+    const results = await Promise.allSettled(holds.map((hold) => deps.recorder.record(hold)));
+    let built = 0;
+    results.forEach((result, index) => {
       const orderId = holds[index]?.record.orderId ?? '';
-      if (outcome.kind === 'refused') noteRefused(orderId, outcome.cause);
-      else refusals.delete(orderId);
+      // An unknown outcome stays marked and comes again.
+      if (result.status === 'rejected') return;
+      if (result.value.kind === 'refused') return noteRefused(orderId, result.value.cause);
+      refusals.delete(orderId);
+      if (result.value.kind === 'recorded') built += 1;
     });
-    const built = outcomes.filter((outcome) => outcome.kind === 'recorded').length;
     if (built > 0) deps.log.warn({ saleId, built }, 'built orders from unrecorded holds');
+  }
+
+  /** What one shard has to offer; one that cannot be asked does not keep the others waiting. */
+  async function claim(shard: number): Promise<{ saleId: string; orderId: string }[]> {
+    try {
+      const claimed = await deps.ledger.claimUnrecorded(shard, {
+        ageMs,
+        leaseMs,
+        limit: entriesPerShard,
+      });
+      return claimed === 'not_admitted' ? [] : claimed;
+    } catch (error) {
+      logTrouble(error, { shard });
+      return [];
+    }
+  }
+
+  function logTrouble(error: unknown, where: { shard: number } | { saleId: string }): void {
+    const level = toAppError(error).kind === 'unavailable' ? 'debug' : 'error';
+    deps.log[level]({ err: error, ...where }, 'unrecorded holds could not be looked at');
   }
 
   return async () => {
     if (!deps.orders.isReachable()) return;
-    const claims = await Promise.all(
-      Array.from({ length: deps.ledger.shards }, (_, shard) =>
-        deps.ledger.claimUnrecorded(shard, { ageMs, leaseMs, limit: entriesPerShard }),
-      ),
-    );
-    const bySale = new Map<string, string[]>();
-    for (const claim of claims) {
-      if (claim === 'not_admitted') continue;
-      for (const { saleId, orderId } of claim) {
-        if ((refusals.get(orderId) ?? 0) >= triesBeforeParking) continue;
-        bySale.set(saleId, [...(bySale.get(saleId) ?? []), orderId]);
-      }
-    }
-    for (const [saleId, orderIds] of bySale) await sweepSale(saleId, orderIds);
+    const shards = Array.from({ length: deps.ledger.shards }, (_, shard) => shard);
+    const entries = (await Promise.all(shards.map(claim)))
+      .flat()
+      .filter(({ orderId }) => (refusals.get(orderId) ?? 0) < triesBeforeParking);
+    for (const [saleId, ofSale] of Map.groupBy(entries, (entry) => entry.saleId))
+      await sweepSale(
+        saleId,
+        ofSale.map(({ orderId }) => orderId),
+      ).catch((error: unknown) => logTrouble(error, { saleId }));
   };
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { mongo as driver } from 'mongoose';
-import { translateMongoError, type Mongo } from '../mongo/index.ts';
+import { withDeadline, type Mongo } from '../mongo/index.ts';
 import type { Catalogue, CatalogueProduct } from './catalogue.ts';
 
 type ProductDocument = Omit<CatalogueProduct, 'id'> & { _id: driver.ObjectId };
@@ -32,14 +32,9 @@ export function createMongoCatalogue(mongo: Pick<Mongo, 'db'>): Catalogue {
   const reading = new Map<string, Promise<Map<string, CatalogueProduct>>>();
 
   async function read(ids: readonly string[]): Promise<Map<string, CatalogueProduct>> {
-    const documents = await mongo
-      .db()
-      .collection<ProductDocument>('products')
-      .find({ _id: { $in: ids.map((id) => new driver.ObjectId(id)) } }, { projection })
-      .toArray()
-      .catch((error: unknown) => {
-        throw translateMongoError(error);
-      });
+    const products = mongo.db().collection<ProductDocument>('products');
+    const _id = { $in: ids.map((id) => new driver.ObjectId(id)) };
+    const documents = await withDeadline(products.find({ _id }, { projection }).toArray());
     return new Map(
       documents.map(({ _id, ...rest }) => {
         const id = _id.toHexString();

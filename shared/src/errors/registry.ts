@@ -18,6 +18,7 @@ interface RegistryRow {
 /** Every code a client can see. `docs/errors.md` lists the same rows; a test compares the two. */
 export const errorRegistry = {
   'validation-failed': { kind: 'invalid', status: 400, title: 'The request is not valid' },
+  'malformed-request': { kind: 'invalid', status: 400, title: 'This is not a valid HTTP request' },
   'malformed-json': { kind: 'invalid', status: 400, title: 'The body is not valid JSON' },
   'idempotency-key-required': {
     kind: 'invalid',
@@ -38,6 +39,11 @@ export const errorRegistry = {
   },
   forbidden: { kind: 'forbidden', status: 403, title: 'Your role does not allow this' },
   'not-found': { kind: 'not_found', status: 404, title: 'Not found' },
+  'request-timeout': {
+    kind: 'unavailable',
+    status: 408,
+    title: 'The request did not arrive in time',
+  },
   'sold-out': { kind: 'conflict', status: 409, title: 'Sold out' },
   'buyer-limit-reached': { kind: 'conflict', status: 409, title: 'Limit per buyer reached' },
   'sale-not-open': { kind: 'conflict', status: 409, title: 'The sale is not open yet' },

@@ -203,7 +203,7 @@ function toUpdate(change: OrderChange): driver.UpdateFilter<OrderDocument> {
     }),
     ...(!change.settlesOutbox &&
       removeOutbox.length > 0 && { $pull: { outbox: { id: { $in: [...removeOutbox] } } } }),
-  } as driver.UpdateFilter<OrderDocument>;
+  };
 }
 
 async function guarded<T>(operation: Promise<T>): Promise<T> {

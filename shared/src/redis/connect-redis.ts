@@ -21,6 +21,11 @@ export function connectRedis(options: {
   name: string;
   log: Logger;
   commandTimeoutMs?: number;
+  /**
+   * A connection that has been silent for so long is taken for dead and made anew. Only for one that
+   * is asked all the time: a command's own limit ends the command, not the connection.
+   */
+  silenceLimitMs?: number;
 }): RedisConnection {
   let runId: string | undefined;
   let isStopped = false;
@@ -32,6 +37,7 @@ export function connectRedis(options: {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 1,
     commandTimeout: options.commandTimeoutMs ?? 2_000,
+    socketTimeout: options.silenceLimitMs,
     // Its timer outlives a connection that was already gone.
     disconnectTimeout: 500,
     retryStrategy: (times) => Math.min(50 * times, 500),
