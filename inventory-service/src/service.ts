@@ -32,6 +32,8 @@ import { finishPending } from './products/finish-product.ts';
 import { createMongoProductStore, createProductIndexes } from './products/mongo-product-store.ts';
 import { productRoutes } from './products/products.routes.ts';
 import { createMongoSaleStore } from './sales/mongo-sale-store.ts';
+import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
+import { movementRoutes } from './stock/movements.routes.ts';
 import { createMongoMovementStore, createMovementIndexes } from './stock/mongo-movement-store.ts';
 
 export interface Overrides {
@@ -91,7 +93,10 @@ export function buildService(
         audience: config.jwtAudience,
         clock,
       }),
-    routes: productRoutes({ ...creation, currency: config.currency }),
+    routes: [
+      ...productRoutes({ ...creation, currency: config.currency }),
+      ...movementRoutes(creation),
+    ],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
@@ -126,7 +131,16 @@ export function buildService(
         name: 'product runner',
         everyMs: 2_000,
         log,
-        work: () => finishPending(creation),
+        work: async () => {
+          await finishPending(creation);
+          await followRecentMovements(creation);
+        },
+      }),
+      repeat({
+        name: 'movement walk',
+        everyMs: 60_000,
+        log,
+        work: () => followAllMovements(creation),
       }),
       bus,
       bus.createConsumer(

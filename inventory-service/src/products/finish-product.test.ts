@@ -34,6 +34,7 @@ const deps: FinishDeps = {
   products: {
     insert: async () => 'inserted',
     findById: async () => undefined,
+    raiseVersion: async () => undefined,
     listPrices: async (saleId) => {
       calls.push('prices');
       return [{ productId: `p-${saleId}`, price: 100 }];

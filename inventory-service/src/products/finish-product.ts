@@ -11,7 +11,7 @@ import type { ProductStore } from './product-store.ts';
 export interface FinishDeps {
   products: ProductStore;
   sales: SaleStore;
-  movements: MovementStore;
+  movements: Pick<MovementStore, 'insert'>;
   ledger: Pick<StockLedger, 'putSale' | 'raise'>;
 }
 
@@ -21,12 +21,13 @@ const ensureSale: Step = ({ sales }, product) =>
   sales.createStanding(product.merchantId, product.createdAt);
 
 /**
- * Prices are read after the version was raised: whoever has the higher version has read every
+ * All of this happens in the standing sale, whose id is the merchant's, whatever sale the product is
+ * in by now. Prices are read after the version was raised: whoever has the higher version has read every
  * product that a lower one was raised for, so it does not matter which call reaches the ledger.
  */
 const putSale: Step = async ({ sales, products, ledger }, product) => {
-  const sale = await sales.raiseSettingsVersion(product.saleId);
-  const prices = await products.listPrices(product.saleId);
+  const sale = await sales.raiseSettingsVersion(product.merchantId);
+  const prices = await products.listPrices(product.merchantId);
   refuse(await ledger.putSale(standingSettings(sale, prices), !sale.ledgerReady));
   // Before any unit of the sale can be sold: a ledger that forgets it later has lost it.
   if (!sale.ledgerReady) await sales.markLedgerReady(sale.id);
@@ -36,7 +37,7 @@ const recordMovement: Step = async ({ movements }, product) => {
   if (product.initialStock === 0) return;
   await movements.insert({
     id: `${product.id}:initial`,
-    saleId: product.saleId,
+    saleId: product.merchantId,
     productId: product.id,
     firstUnit: 1,
     lastUnit: product.initialStock,
@@ -47,7 +48,7 @@ const recordMovement: Step = async ({ movements }, product) => {
 };
 
 const raise: Step = async ({ ledger }, product) =>
-  refuse(await ledger.raise(product.saleId, product.id, product.initialStock));
+  refuse(await ledger.raise(product.merchantId, product.id, product.initialStock));
 
 const markFinished: Step = ({ products }, product) => products.markFinished(product.id);
 

@@ -64,6 +64,19 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
       return found ? fromDocument(found) : undefined;
     },
 
+    raiseVersion: async (id, at) => {
+      const risen = await callMongo(() =>
+        products
+          .findOneAndUpdate(
+            { _id: id, archived: false },
+            { $inc: { version: 1 }, $set: { updatedAt: at } },
+            { returnDocument: 'after' },
+          )
+          .lean(),
+      );
+      return risen ? fromDocument(risen) : undefined;
+    },
+
     listPrices: async (saleId) => {
       const found = await callMongo(() => products.find({ saleId }, { price: 1 }).lean());
       return found.map(({ _id, price }) => ({ productId: _id.toHexString(), price }));
