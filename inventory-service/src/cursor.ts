@@ -8,7 +8,7 @@ export const toCursor = (place: readonly (string | number)[]): string =>
 export const cursorOf = <S extends z.ZodType>(place: S) =>
   z
     .string()
-    .max(1_000)
+    .max(2_000)
     .transform((text, context): z.output<S> => {
       const parsed = place.safeParse(parseJson(Buffer.from(text, 'base64url').toString()));
       if (parsed.success) return parsed.data;

@@ -30,6 +30,7 @@ import type { InventoryServiceConfig } from './config.ts';
 import { orderCreatedConsumer } from './holds/order-created.consumer.ts';
 import { finishPending } from './products/finish-product.ts';
 import { createMongoProductStore, createProductIndexes } from './products/mongo-product-store.ts';
+import { productChangeRoutes } from './products/product-change.routes.ts';
 import { productRoutes } from './products/products.routes.ts';
 import { createMongoSaleStore } from './sales/mongo-sale-store.ts';
 import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
@@ -95,6 +96,7 @@ export function buildService(
       }),
     routes: [
       ...productRoutes({ ...creation, currency: config.currency }),
+      ...productChangeRoutes(creation),
       ...movementRoutes(creation),
     ],
   });

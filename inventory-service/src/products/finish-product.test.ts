@@ -35,6 +35,7 @@ const deps: FinishDeps = {
     insert: async () => 'inserted',
     findById: async () => undefined,
     raiseVersion: async () => undefined,
+    change: async () => undefined,
     listPrices: async (saleId) => {
       calls.push('prices');
       return [{ productId: `p-${saleId}`, price: 100 }];
@@ -43,7 +44,7 @@ const deps: FinishDeps = {
       calls.push(`pending before ${before.getTime()}`);
       return pending;
     },
-    markFinished: async (id) => void calls.push(`finished ${id}`),
+    markFinished: async ({ id }) => void calls.push(`finished ${id}`),
   },
   sales: {
     createStanding: async () => void calls.push('sale'),

@@ -50,9 +50,9 @@ const recordMovement: Step = async ({ movements }, product) => {
 const raise: Step = async ({ ledger }, product) =>
   refuse(await ledger.raise(product.merchantId, product.id, product.initialStock));
 
-const markFinished: Step = ({ products }, product) => products.markFinished(product.id);
+const markFinished: Step = ({ products }, product) => products.markFinished(product);
 
-/** What makes a stored product sellable. Each step is harmless when it is done again. */
+/** What makes a stored product sellable at its price. Each step is harmless when done again. */
 export const finishingSteps: readonly Step[] = [
   ensureSale,
   putSale,
@@ -61,7 +61,7 @@ export const finishingSteps: readonly Step[] = [
   markFinished,
 ];
 
-/** Does what is left of a product's creation: MongoDB first, the ledger follows. */
+/** Does what is left of a product's creation or new price: MongoDB first, the ledger follows. */
 export async function finishProduct(deps: FinishDeps, product: Product): Promise<void> {
   for (const step of finishingSteps) await step(deps, product);
 }
@@ -85,7 +85,7 @@ function refuse(answer: 'put' | 'already' | 'raised' | LedgerRefusal): void {
 const pendingForMs = 2_000;
 const perRound = 500;
 
-/** Finishes products that a crash or an absent store left pending. */
+/** Finishes products and prices that a crash or an absent store left pending. */
 export async function finishPending(
   deps: FinishDeps & { clock: Clock; log: Logger },
 ): Promise<void> {
@@ -93,7 +93,7 @@ export async function finishPending(
   for (const product of await deps.products.findPending(before, perRound)) {
     try {
       await finishProduct(deps, product);
-      deps.log.info({ productId: product.id }, 'finished the creation of a product');
+      deps.log.info({ productId: product.id }, 'brought a product to the ledger');
     } catch (error) {
       // A sale under repair must not keep the others waiting; a store that is away would.
       if (toAppError(error).code !== 'sale-fenced') throw error;

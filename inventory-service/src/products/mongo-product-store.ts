@@ -77,6 +77,27 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
       return risen ? fromDocument(risen) : undefined;
     },
 
+    change: async ({ id, version }, { originalPrice, ...change }, at) => {
+      const changed = await callMongo(() =>
+        products
+          .findOneAndUpdate(
+            { _id: id, version, archived: false },
+            {
+              $inc: { version: 1 },
+              $set: {
+                ...change,
+                updatedAt: at,
+                ...(typeof originalPrice === 'number' && { originalPrice }),
+              },
+              ...(originalPrice === null && { $unset: { originalPrice: '' } }),
+            },
+            { returnDocument: 'after' },
+          )
+          .lean(),
+      );
+      return changed ? fromDocument(changed) : undefined;
+    },
+
     listPrices: async (saleId) => {
       const found = await callMongo(() => products.find({ saleId }, { price: 1 }).lean());
       return found.map(({ _id, price }) => ({ productId: _id.toHexString(), price }));
@@ -90,8 +111,10 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
       );
     },
 
-    markFinished: async (id) => {
-      await callMongo(() => products.updateOne({ _id: id }, { $unset: { pendingSince: '' } }));
+    markFinished: async ({ id, version }) => {
+      await callMongo(() =>
+        products.updateOne({ _id: id, version }, { $unset: { pendingSince: '' } }),
+      );
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Product } from './product.ts';
+import type { Product, ProductChange } from './product.ts';
 
 /** Products in MongoDB. Everything throws AppError `dependency-unavailable` when it is away. */
 export interface ProductStore {
@@ -7,9 +7,19 @@ export interface ProductStore {
   findById(id: string): Promise<Product | undefined>;
   /** Adds 1 to the version; resolves to the product as it is then, undefined when archived. */
   raiseVersion(id: string, at: Date): Promise<Product | undefined>;
+  /**
+   * Applies a change to this version of a product that is not archived, and adds 1 to it; undefined
+   * when there is no such version any more. `pendingSince` marks a price that the ledger lacks.
+   */
+  change(
+    product: Pick<Product, 'id' | 'version'>,
+    change: ProductChange & { archived?: true; pendingSince?: Date },
+    at: Date,
+  ): Promise<Product | undefined>;
   /** What the ledger has to know of all products of a sale. */
   listPrices(saleId: string): Promise<{ productId: string; price: number }[]>;
-  /** Products whose creation began before `before` and is not finished. */
+  /** Products that the ledger has lacked, or the price of, since before `before`. */
   findPending(before: Date, limit: number): Promise<Product[]>;
-  markFinished(id: string): Promise<void>;
+  /** Does nothing when the product has changed: then there may be more to bring to the ledger. */
+  markFinished(product: Pick<Product, 'id' | 'version'>): Promise<void>;
 }
