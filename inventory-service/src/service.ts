@@ -29,8 +29,10 @@ import { createRedisLedgerServer } from './admission/redis-ledger-server.ts';
 import type { InventoryServiceConfig } from './config.ts';
 import { orderCreatedConsumer } from './holds/order-created.consumer.ts';
 import { finishPending } from './products/finish-product.ts';
+import { createFreshListing } from './products/fresh-listing.ts';
 import { createMongoProductStore, createProductIndexes } from './products/mongo-product-store.ts';
 import { productChangeRoutes } from './products/product-change.routes.ts';
+import { productListRoutes } from './products/product-list.routes.ts';
 import { productRoutes } from './products/products.routes.ts';
 import { createMongoSaleStore } from './sales/mongo-sale-store.ts';
 import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
@@ -95,6 +97,10 @@ export function buildService(
         clock,
       }),
     routes: [
+      ...productListRoutes({
+        ...creation,
+        listing: createFreshListing({ products: creation.products, clock }),
+      }),
       ...productRoutes({ ...creation, currency: config.currency }),
       ...productChangeRoutes(creation),
       ...movementRoutes(creation),

@@ -34,6 +34,9 @@ const deps: FinishDeps = {
   products: {
     insert: async () => 'inserted',
     findById: async () => undefined,
+    findByIds: async () => [],
+    listShown: async () => [],
+    listChangedSince: async () => [],
     raiseVersion: async () => undefined,
     change: async () => undefined,
     listPrices: async (saleId) => {

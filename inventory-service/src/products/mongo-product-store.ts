@@ -37,6 +37,7 @@ export function createProductIndexes(mongo: Mongo): Promise<void> {
   return createIndexes(mongo.db(), collectionName, [
     { key: { merchantId: 1, sku: 1 }, name: 'merchantId_1_sku_1', unique: true },
     { key: { saleId: 1, _id: 1 }, name: 'saleId_1__id_1' },
+    { key: { updatedAt: 1 }, name: 'updatedAt_1' },
     {
       key: { pendingSince: 1 },
       name: 'pendingSince_1',
@@ -47,6 +48,19 @@ export function createProductIndexes(mongo: Mongo): Promise<void> {
 
 export function createMongoProductStore(mongo: Mongo): ProductStore {
   const products = mongo.connection.model('Product', schema);
+
+  async function listed(filter: mongoose.QueryFilter<ProductDocument>) {
+    const fields = { saleId: 1, name: 1, category: 1, price: 1, archived: 1 };
+    const found = await callMongo(() => products.find(filter, fields).batchSize(5_000).lean());
+    return found.map(({ _id, saleId, name, category, price, archived }) => ({
+      id: _id.toHexString(),
+      saleId,
+      name,
+      category,
+      price,
+      archived,
+    }));
+  }
 
   return {
     insert: async (product) => {
@@ -63,6 +77,14 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
       const found = await callMongo(() => products.findById(id).lean());
       return found ? fromDocument(found) : undefined;
     },
+
+    findByIds: async (ids) => {
+      const _id = mongoose.trusted({ $in: [...ids] });
+      return (await callMongo(() => products.find({ _id }).lean())).map(fromDocument);
+    },
+
+    listShown: () => listed({ archived: false }),
+    listChangedSince: (at) => listed({ updatedAt: mongoose.trusted({ $gte: at }) }),
 
     raiseVersion: async (id, at) => {
       const risen = await callMongo(() =>

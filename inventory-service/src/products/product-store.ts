@@ -1,3 +1,4 @@
+import type { ListedProduct } from './listing.ts';
 import type { Product, ProductChange } from './product.ts';
 
 /** Products in MongoDB. Everything throws AppError `dependency-unavailable` when it is away. */
@@ -5,6 +6,12 @@ export interface ProductStore {
   /** A merchant has one product per SKU. Inserting the same product again is harmless. */
   insert(product: Product): Promise<'inserted' | { skuTakenBy: string }>;
   findById(id: string): Promise<Product | undefined>;
+  /** Those that there are, in any order. */
+  findByIds(ids: readonly string[]): Promise<Product[]>;
+  /** All products that are not archived. */
+  listShown(): Promise<ListedProduct[]>;
+  /** Products that have changed since an instant, archived ones included. */
+  listChangedSince(at: Date): Promise<(ListedProduct & { archived: boolean })[]>;
   /** Adds 1 to the version; resolves to the product as it is then, undefined when archived. */
   raiseVersion(id: string, at: Date): Promise<Product | undefined>;
   /**
