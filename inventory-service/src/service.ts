@@ -29,9 +29,14 @@ import { createRedisLedgerServer } from './admission/redis-ledger-server.ts';
 import type { InventoryServiceConfig } from './config.ts';
 import { orderCreatedConsumer } from './holds/order-created.consumer.ts';
 import { finishPending } from './products/finish-product.ts';
+import { createFreshListing } from './products/fresh-listing.ts';
 import { createMongoProductStore, createProductIndexes } from './products/mongo-product-store.ts';
+import { productChangeRoutes } from './products/product-change.routes.ts';
+import { productListRoutes } from './products/product-list.routes.ts';
 import { productRoutes } from './products/products.routes.ts';
 import { createMongoSaleStore } from './sales/mongo-sale-store.ts';
+import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
+import { movementRoutes } from './stock/movements.routes.ts';
 import { createMongoMovementStore, createMovementIndexes } from './stock/mongo-movement-store.ts';
 
 export interface Overrides {
@@ -91,7 +96,15 @@ export function buildService(
         audience: config.jwtAudience,
         clock,
       }),
-    routes: productRoutes({ ...creation, currency: config.currency }),
+    routes: [
+      ...productListRoutes({
+        ...creation,
+        listing: createFreshListing({ products: creation.products, clock }),
+      }),
+      ...productRoutes({ ...creation, currency: config.currency }),
+      ...productChangeRoutes(creation),
+      ...movementRoutes(creation),
+    ],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
@@ -126,7 +139,16 @@ export function buildService(
         name: 'product runner',
         everyMs: 2_000,
         log,
-        work: () => finishPending(creation),
+        work: async () => {
+          await finishPending(creation);
+          await followRecentMovements(creation);
+        },
+      }),
+      repeat({
+        name: 'movement walk',
+        everyMs: 60_000,
+        log,
+        work: () => followAllMovements(creation),
       }),
       bus,
       bus.createConsumer(

@@ -34,6 +34,11 @@ const deps: FinishDeps = {
   products: {
     insert: async () => 'inserted',
     findById: async () => undefined,
+    findByIds: async () => [],
+    listShown: async () => [],
+    listChangedSince: async () => [],
+    raiseVersion: async () => undefined,
+    change: async () => undefined,
     listPrices: async (saleId) => {
       calls.push('prices');
       return [{ productId: `p-${saleId}`, price: 100 }];
@@ -42,7 +47,7 @@ const deps: FinishDeps = {
       calls.push(`pending before ${before.getTime()}`);
       return pending;
     },
-    markFinished: async (id) => void calls.push(`finished ${id}`),
+    markFinished: async ({ id }) => void calls.push(`finished ${id}`),
   },
   sales: {
     createStanding: async () => void calls.push('sale'),

@@ -11,7 +11,7 @@ import type { ProductStore } from './product-store.ts';
 export interface FinishDeps {
   products: ProductStore;
   sales: SaleStore;
-  movements: MovementStore;
+  movements: Pick<MovementStore, 'insert'>;
   ledger: Pick<StockLedger, 'putSale' | 'raise'>;
 }
 
@@ -21,12 +21,13 @@ const ensureSale: Step = ({ sales }, product) =>
   sales.createStanding(product.merchantId, product.createdAt);
 
 /**
- * Prices are read after the version was raised: whoever has the higher version has read every
+ * All of this happens in the standing sale, whose id is the merchant's, whatever sale the product is
+ * in by now. Prices are read after the version was raised: whoever has the higher version has read every
  * product that a lower one was raised for, so it does not matter which call reaches the ledger.
  */
 const putSale: Step = async ({ sales, products, ledger }, product) => {
-  const sale = await sales.raiseSettingsVersion(product.saleId);
-  const prices = await products.listPrices(product.saleId);
+  const sale = await sales.raiseSettingsVersion(product.merchantId);
+  const prices = await products.listPrices(product.merchantId);
   refuse(await ledger.putSale(standingSettings(sale, prices), !sale.ledgerReady));
   // Before any unit of the sale can be sold: a ledger that forgets it later has lost it.
   if (!sale.ledgerReady) await sales.markLedgerReady(sale.id);
@@ -36,7 +37,7 @@ const recordMovement: Step = async ({ movements }, product) => {
   if (product.initialStock === 0) return;
   await movements.insert({
     id: `${product.id}:initial`,
-    saleId: product.saleId,
+    saleId: product.merchantId,
     productId: product.id,
     firstUnit: 1,
     lastUnit: product.initialStock,
@@ -47,11 +48,11 @@ const recordMovement: Step = async ({ movements }, product) => {
 };
 
 const raise: Step = async ({ ledger }, product) =>
-  refuse(await ledger.raise(product.saleId, product.id, product.initialStock));
+  refuse(await ledger.raise(product.merchantId, product.id, product.initialStock));
 
-const markFinished: Step = ({ products }, product) => products.markFinished(product.id);
+const markFinished: Step = ({ products }, product) => products.markFinished(product);
 
-/** What makes a stored product sellable. Each step is harmless when it is done again. */
+/** What makes a stored product sellable at its price. Each step is harmless when done again. */
 export const finishingSteps: readonly Step[] = [
   ensureSale,
   putSale,
@@ -60,7 +61,7 @@ export const finishingSteps: readonly Step[] = [
   markFinished,
 ];
 
-/** Does what is left of a product's creation: MongoDB first, the ledger follows. */
+/** Does what is left of a product's creation or new price: MongoDB first, the ledger follows. */
 export async function finishProduct(deps: FinishDeps, product: Product): Promise<void> {
   for (const step of finishingSteps) await step(deps, product);
 }
@@ -84,7 +85,7 @@ function refuse(answer: 'put' | 'already' | 'raised' | LedgerRefusal): void {
 const pendingForMs = 2_000;
 const perRound = 500;
 
-/** Finishes products that a crash or an absent store left pending. */
+/** Finishes products and prices that a crash or an absent store left pending. */
 export async function finishPending(
   deps: FinishDeps & { clock: Clock; log: Logger },
 ): Promise<void> {
@@ -92,7 +93,7 @@ export async function finishPending(
   for (const product of await deps.products.findPending(before, perRound)) {
     try {
       await finishProduct(deps, product);
-      deps.log.info({ productId: product.id }, 'finished the creation of a product');
+      deps.log.info({ productId: product.id }, 'brought a product to the ledger');
     } catch (error) {
       // A sale under repair must not keep the others waiting; a store that is away would.
       if (toAppError(error).code !== 'sale-fenced') throw error;

@@ -37,6 +37,7 @@ export function createProductIndexes(mongo: Mongo): Promise<void> {
   return createIndexes(mongo.db(), collectionName, [
     { key: { merchantId: 1, sku: 1 }, name: 'merchantId_1_sku_1', unique: true },
     { key: { saleId: 1, _id: 1 }, name: 'saleId_1__id_1' },
+    { key: { updatedAt: 1 }, name: 'updatedAt_1' },
     {
       key: { pendingSince: 1 },
       name: 'pendingSince_1',
@@ -47,6 +48,19 @@ export function createProductIndexes(mongo: Mongo): Promise<void> {
 
 export function createMongoProductStore(mongo: Mongo): ProductStore {
   const products = mongo.connection.model('Product', schema);
+
+  async function listed(filter: mongoose.QueryFilter<ProductDocument>) {
+    const fields = { saleId: 1, name: 1, category: 1, price: 1, archived: 1 };
+    const found = await callMongo(() => products.find(filter, fields).batchSize(5_000).lean());
+    return found.map(({ _id, saleId, name, category, price, archived }) => ({
+      id: _id.toHexString(),
+      saleId,
+      name,
+      category,
+      price,
+      archived,
+    }));
+  }
 
   return {
     insert: async (product) => {
@@ -64,6 +78,48 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
       return found ? fromDocument(found) : undefined;
     },
 
+    findByIds: async (ids) => {
+      const _id = mongoose.trusted({ $in: [...ids] });
+      return (await callMongo(() => products.find({ _id }).lean())).map(fromDocument);
+    },
+
+    listShown: () => listed({ archived: false }),
+    listChangedSince: (at) => listed({ updatedAt: mongoose.trusted({ $gte: at }) }),
+
+    raiseVersion: async (id, at) => {
+      const risen = await callMongo(() =>
+        products
+          .findOneAndUpdate(
+            { _id: id, archived: false },
+            { $inc: { version: 1 }, $set: { updatedAt: at } },
+            { returnDocument: 'after' },
+          )
+          .lean(),
+      );
+      return risen ? fromDocument(risen) : undefined;
+    },
+
+    change: async ({ id, version }, { originalPrice, ...change }, at) => {
+      const changed = await callMongo(() =>
+        products
+          .findOneAndUpdate(
+            { _id: id, version, archived: false },
+            {
+              $inc: { version: 1 },
+              $set: {
+                ...change,
+                updatedAt: at,
+                ...(typeof originalPrice === 'number' && { originalPrice }),
+              },
+              ...(originalPrice === null && { $unset: { originalPrice: '' } }),
+            },
+            { returnDocument: 'after' },
+          )
+          .lean(),
+      );
+      return changed ? fromDocument(changed) : undefined;
+    },
+
     listPrices: async (saleId) => {
       const found = await callMongo(() => products.find({ saleId }, { price: 1 }).lean());
       return found.map(({ _id, price }) => ({ productId: _id.toHexString(), price }));
@@ -77,8 +133,10 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
       );
     },
 
-    markFinished: async (id) => {
-      await callMongo(() => products.updateOne({ _id: id }, { $unset: { pendingSince: '' } }));
+    markFinished: async ({ id, version }) => {
+      await callMongo(() =>
+        products.updateOne({ _id: id, version }, { $unset: { pendingSince: '' } }),
+      );
     },
   };
 }

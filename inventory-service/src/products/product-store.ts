@@ -1,13 +1,32 @@
-import type { Product } from './product.ts';
+import type { ListedProduct } from './listing.ts';
+import type { Product, ProductChange } from './product.ts';
 
 /** Products in MongoDB. Everything throws AppError `dependency-unavailable` when it is away. */
 export interface ProductStore {
   /** A merchant has one product per SKU. Inserting the same product again is harmless. */
   insert(product: Product): Promise<'inserted' | { skuTakenBy: string }>;
   findById(id: string): Promise<Product | undefined>;
+  /** Those that there are, in any order. */
+  findByIds(ids: readonly string[]): Promise<Product[]>;
+  /** All products that are not archived. */
+  listShown(): Promise<ListedProduct[]>;
+  /** Products that have changed since an instant, archived ones included. */
+  listChangedSince(at: Date): Promise<(ListedProduct & { archived: boolean })[]>;
+  /** Adds 1 to the version; resolves to the product as it is then, undefined when archived. */
+  raiseVersion(id: string, at: Date): Promise<Product | undefined>;
+  /**
+   * Applies a change to this version of a product that is not archived, and adds 1 to it; undefined
+   * when there is no such version any more. `pendingSince` marks a price that the ledger lacks.
+   */
+  change(
+    product: Pick<Product, 'id' | 'version'>,
+    change: ProductChange & { archived?: true; pendingSince?: Date },
+    at: Date,
+  ): Promise<Product | undefined>;
   /** What the ledger has to know of all products of a sale. */
   listPrices(saleId: string): Promise<{ productId: string; price: number }[]>;
-  /** Products whose creation began before `before` and is not finished. */
+  /** Products that the ledger has lacked, or the price of, since before `before`. */
   findPending(before: Date, limit: number): Promise<Product[]>;
-  markFinished(id: string): Promise<void>;
+  /** Does nothing when the product has changed: then there may be more to bring to the ledger. */
+  markFinished(product: Pick<Product, 'id' | 'version'>): Promise<void>;
 }

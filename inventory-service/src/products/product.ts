@@ -15,7 +15,7 @@ export interface Product {
   archived: boolean;
   /** Units that it was created with; later stock comes by movements. */
   initialStock: number;
-  /** Set until the ledger has the product: a runner finishes what a crash left. */
+  /** Set until the ledger has the product and its price: a runner finishes what a crash left. */
   pendingSince?: Date;
   version: number;
   createdAt: Date;
@@ -33,6 +33,15 @@ export interface NewProduct {
   originalPrice?: number;
   currency: string;
   stock: number;
+}
+
+/** What a merchant may change; null takes an original price away. */
+export interface ProductChange {
+  name?: string;
+  description?: string;
+  category?: string;
+  price?: number;
+  originalPrice?: number | null;
 }
 
 /** A new product in its merchant's standing sale, whose id is the merchant's. */

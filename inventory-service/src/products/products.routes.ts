@@ -1,58 +1,10 @@
 import { z } from 'zod';
 import { AppError } from '@quicksale/shared/errors';
-import { route, type Route } from '@quicksale/shared/http';
-import { money } from '@quicksale/shared/money';
-import type { ShownStock, StockLedger } from '@quicksale/shared/stock-ledger';
+import { isUnchanged, route, type Route } from '@quicksale/shared/http';
+import type { StockLedger } from '@quicksale/shared/stock-ledger';
 import { createProduct, type CreateDeps } from './create-product.ts';
-import type { Product } from './product.ts';
-import { productView } from './product-view.ts';
-
-const objectId = z.string().regex(/^[0-9a-f]{24}$/, '24 hexadecimal digits');
-/** Text for people: no control characters, none of them invisible. */
-const line = (longest: number) =>
-  z
-    .string()
-    .trim()
-    .min(1)
-    .max(longest)
-    .regex(/^\P{C}*$/u, 'no control characters');
-const mostUnits = 1_000_000;
-
-const newProduct = z.strictObject({
-  name: line(200),
-  description: z
-    .string()
-    .max(5_000)
-    .regex(/^[\P{C}\n\r\t]*$/u, 'no control characters'),
-  price: money,
-  originalPrice: money.optional(),
-  stock: z.number().int().min(0).max(mostUnits),
-  sku: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, dot, hyphen and underscore'),
-  category: line(80),
-});
-
-const units = z.number().int().nullable();
-const product = z.object({
-  _id: objectId,
-  merchantId: objectId,
-  saleId: objectId,
-  sku: z.string(),
-  name: z.string(),
-  description: z.string(),
-  category: z.string(),
-  price: z.number(),
-  originalPrice: z.number().optional(),
-  currency: z.string(),
-  stock: units,
-  reserved: units,
-  available: units,
-  archived: z.boolean(),
-  version: z.number().int(),
-  createdAt: z.string(),
-  updatedAt: z.string(),
-});
+import { noSuchProduct, objectId, productAnswer, productReply } from './product-answer.ts';
+import { newProduct } from './product-fields.ts';
 
 export interface ProductRoutesDeps extends CreateDeps {
   ledger: Pick<StockLedger, 'putSale' | 'raise' | 'shownStock'>;
@@ -68,7 +20,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
         summary: 'Create a product',
         access: ['MERCHANT', 'ADMIN'],
         body: newProduct,
-        replies: { 201: z.object({ message: z.string(), product }) },
+        replies: { 201: z.object({ message: z.string(), product: productReply }) },
         errors: ['sku-taken', 'sale-fenced', 'dependency-unavailable'],
       },
       async ({ body }, { principal }) => {
@@ -79,16 +31,11 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
         });
         if (made.kind === 'sku-taken')
           throw new AppError('sku-taken', { extensions: { productId: made.productId } });
+        const { headers, body: shown } = await productAnswer(deps.ledger, made.product);
         return {
           status: 201,
-          headers: {
-            Location: `/api/inventory/products/${made.product.id}`,
-            ETag: etagOf(made.product),
-          },
-          body: {
-            message: 'Product created successfully',
-            product: productView(made.product, await readStock(deps, made.product)),
-          },
+          headers: { ...headers, Location: `/api/inventory/products/${made.product.id}` },
+          body: { message: 'Product created successfully', product: shown },
         };
       },
     ),
@@ -99,34 +46,17 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
         summary: 'Read a product with its stock at this moment',
         access: 'public',
         params: z.object({ id: objectId }),
-        replies: { 200: product },
+        replies: { 200: productReply, 304: undefined },
         errors: ['not-found'],
       },
-      async ({ params }) => {
+      async ({ params }, { header }) => {
         const found = await deps.products.findById(params.id);
-        if (!found) throw new AppError('not-found', { message: 'There is no such product' });
-        return {
-          status: 200,
-          headers: { ETag: etagOf(found) },
-          body: productView(found, await readStock(deps, found)),
-        };
+        if (!found || found.archived) throw noSuchProduct();
+        const answer = await productAnswer(deps.ledger, found);
+        return isUnchanged(header('if-none-match'), answer.headers.ETag)
+          ? { status: 304, headers: answer.headers }
+          : { status: 200, ...answer };
       },
     ),
   ];
-}
-
-const etagOf = ({ version }: Product) => `"${version}"`;
-
-/** A page without a number is better than none. */
-async function readStock(
-  { ledger }: Pick<ProductRoutesDeps, 'ledger'>,
-  { saleId, id }: Product,
-): Promise<ShownStock | null> {
-  try {
-    const [stock] = await ledger.shownStock([{ saleId, productId: id }]);
-    return stock ?? null;
-  } catch (error) {
-    if (error instanceof AppError && error.kind === 'unavailable') return null;
-    throw error;
-  }
 }

@@ -38,8 +38,8 @@ export interface RouteSpec<
   params?: P;
   query?: Q;
   body?: B;
-  /** The route requires an Idempotency-Key. */
-  idempotent?: boolean;
+  /** The route requires an Idempotency-Key; `optional`: it heeds one that is sent. */
+  idempotent?: boolean | 'optional';
   replies: R;
   /** Codes that this route itself can answer, beside those of every route. */
   errors?: readonly ErrorCode[];
@@ -50,7 +50,7 @@ export interface RouteContext<A extends Access = Access> {
   /** Address of the client as far as trusted proxies tell it. */
   ip: string;
   principal: A extends 'public' ? undefined : Principal;
-  /** The checked key on an `idempotent` route, else ''. */
+  /** The checked key on an `idempotent` route, else ''; '' as well when an optional one is missing. */
   idempotencyKey: string;
   header: (name: string) => string | undefined;
   /** Adds a header to the answer whatever becomes of the request, a refusal included. */
@@ -88,7 +88,7 @@ export function route<
       requestId: String(res.locals.requestId),
       ip: req.ip ?? '',
       principal: principal as RouteContext<A>['principal'],
-      idempotencyKey: spec.idempotent ? readIdempotencyKey(req) : '',
+      idempotencyKey: takesKey(spec.idempotent, req) ? readIdempotencyKey(req) : '',
       header: (name) => req.get(name),
       setHeader: (name, value) => void res.setHeader(name, value),
     });
@@ -97,6 +97,9 @@ export function route<
   };
   return { spec: spec, handle };
 }
+
+const takesKey = (idempotent: boolean | 'optional' = false, req: Request) =>
+  idempotent === 'optional' ? req.headers['idempotency-key'] !== undefined : idempotent;
 
 interface SentReply {
   status: number;

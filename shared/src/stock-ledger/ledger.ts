@@ -104,6 +104,8 @@ export interface StockLedger {
     productId: string,
     lastUnit: number,
   ): Promise<'raised' | 'already' | LedgerRefusal>;
+  /** Last unit of products of a sale as the ledger has it; null where it has no line. */
+  lastUnits(saleId: string, productIds: readonly string[]): Promise<(number | null)[]>;
   /** `create` makes an unknown sale: only while its document is not marked `ledgerReady`. */
   putSale(settings: SaleSettings, create: boolean): Promise<'put' | 'already' | LedgerRefusal>;
   /** Fences a sale; `epoch` is the one seen with the evidence. */

@@ -23,6 +23,8 @@ import {
 } from './scripts.ts';
 
 const snapshotSliceSize = 1_000;
+/** A sale may have more products than one command should keep the server busy for. */
+const fieldsPerRead = 1_000;
 
 /** The stock ledger on Redis. `calls` counts script calls by script. */
 export function createRedisStockLedger(options: {
@@ -148,6 +150,15 @@ export function createRedisStockLedger(options: {
         args: { productId, lastUnit: String(lastUnit) },
       });
       return status as 'raised' | 'already' | LedgerRefusal;
+    },
+    lastUnits: async (saleId, productIds) => {
+      const found: (number | null)[] = [];
+      for (let from = 0; from < productIds.length; from += fieldsPerRead) {
+        const fields = productIds.slice(from, from + fieldsPerRead).map((id) => `${id}:last`);
+        const slice = await guarded(connection.client.hmget(keys.sale(saleId).stock, ...fields));
+        found.push(...slice.map((last) => (last === null ? null : Number(last))));
+      }
+      return found;
     },
     putSale: async (settings, create) => {
       count(putSaleScript);
