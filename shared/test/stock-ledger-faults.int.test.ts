@@ -86,12 +86,13 @@ const keyOf: Record<string, () => string> = {
   holds: () => fixture.keys.sale(saleId).holds,
   due: () => fixture.keys.sale(saleId).due,
   unrecorded: () => fixture.keys.sale(saleId).unrecorded,
+  bare: () => fixture.keys.sale(saleId).bare,
   idem: () => fixture.keys.idem(saleId, freshDigest),
   free: () => fixture.keys.free(saleId, product),
 };
 const keysOf: Record<string, readonly string[]> = {
   reserve: Object.keys(keyOf),
-  release: ['admitted', 'sale', 'stock', 'buyers', 'holds', 'due', 'unrecorded', 'free'],
+  release: ['admitted', 'sale', 'stock', 'buyers', 'holds', 'due', 'unrecorded', 'bare', 'free'],
   settle: ['admitted', 'sale', 'stock', 'holds', 'due'],
   ship: ['admitted', 'sale', 'stock', 'holds', 'due', 'unrecorded'],
   'claim-due': ['admitted', 'due'],

@@ -40,6 +40,7 @@ export const errorRegistry = {
   'not-found': { kind: 'not_found', status: 404, title: 'Not found' },
   'sold-out': { kind: 'conflict', status: 409, title: 'Sold out' },
   'buyer-limit-reached': { kind: 'conflict', status: 409, title: 'Limit per buyer reached' },
+  'too-many-holds': { kind: 'conflict', status: 409, title: 'Too many holds' },
   'sale-not-open': { kind: 'conflict', status: 409, title: 'The sale is not open yet' },
   'sale-closed': { kind: 'conflict', status: 409, title: 'The sale is closed' },
   'sale-paused': { kind: 'conflict', status: 409, title: 'The sale is paused' },

@@ -10,6 +10,12 @@ export interface ReserveRequest {
   fingerprint: string;
   /** A dead key's former order id: the key may name a new order. */
   replaces?: string;
+  /** Bare holds only: how long the units are kept. */
+  ttlMs?: number;
+  /** A bare hold of the same user: given back in the step that takes the order's units. */
+  holdId?: string;
+  /** What that hold has besides the order's own products: all of it is named, else the call fails. */
+  holdProductIds?: readonly string[];
   facts: string;
   /** No product twice; quantities are whole and at least 1. */
   items: readonly { productId: string; quantity: number }[];
@@ -24,6 +30,8 @@ export type ReserveReply =
   | { status: 'key_reused' }
   | { status: 'sold_out'; products: { productId: string; available: number }[] }
   | { status: 'limit'; limit: number; owned: number }
+  | { status: 'too_many_holds'; most: number }
+  | { status: 'hold_gone' }
   | { status: 'not_open'; opensAtMs: number }
   | { status: 'closed' }
   | { status: 'paused' }

@@ -21,6 +21,7 @@ export function loadLedgerScripts(folder: URL) {
         'holds',
         'due',
         'unrecorded',
+        'bare',
         'idem..',
         'free..',
       ],
@@ -38,7 +39,7 @@ export function loadLedgerScripts(folder: URL) {
     }),
     release: defineScript({
       file: script('release'),
-      keys: ['admitted', 'sale', 'stock', 'buyers', 'holds', 'due', 'unrecorded', 'free..'],
+      keys: ['admitted', 'sale', 'stock', 'buyers', 'holds', 'due', 'unrecorded', 'bare', 'free..'],
       args: ['runId', 'saleId', 'orderCount', 'productCount', 'productId..', 'order..'],
       parseReply: parseStatus,
     }),

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --[[
-Takes the deadline off paid holds: they wait for nobody any more. The rest of the record stays.
+Takes the deadline off paid holds: they wait for nobody any more. The rest of the record
+stays. A bare hold is no order and is never paid: it counts as gone.
 KEYS[1] admitted  string  run id of the server that was checked
 KEYS[2] sale      hash    epoch, fenced
 KEYS[3] stock     hash    counters per product
@@ -45,8 +46,8 @@ for i = 3, #ARGV do
   elseif stored then
     local cut = string.find(stored, '\n', 1, true)
     local header = cjson.decode(string.sub(stored, 1, cut - 1))
-    status = 'already'
-    if header.expiresAt > 0 then
+    status = header.kind == 'bare' and 'gone' or 'already'
+    if header.expiresAt > 0 and header.kind ~= 'bare' then
       for productId, numbers in pairs(header.units) do
         local field = productId .. ':held'
         held[field] = (held[field] or whole(redis.call('HGET', KEYS[3], field))) - #numbers

@@ -2,7 +2,7 @@
 --[[
 Named units of orders leave for good. A unit in the record is the token, as in release.lua: each
 leaves once, however often it is asked for. A record that is empty goes, with its marks. What the
-buyer has bought still counts towards the limit.
+buyer has bought still counts towards the limit. A bare hold is never shipped: an order takes it.
 KEYS[1] admitted  string  run id of the server that was checked
 KEYS[2] sale      hash    epoch, fenced
 KEYS[3] stock     hash    counters per product
@@ -69,7 +69,8 @@ for _ = 1, orderCount do
   for _ = 1, unitCount do
     local product, unit = products[tonumber(ARGV[cursor + 1])], tonumber(ARGV[cursor + 2])
     cursor = cursor + 2
-    local numbers = record and record.header.units[product.id] or {}
+    local numbers = record and record.header.kind ~= 'bare' and record.header.units[product.id]
+      or {}
     for at = #numbers, 1, -1 do
       if numbers[at] == unit then
         table.remove(numbers, at)
@@ -79,7 +80,7 @@ for _ = 1, orderCount do
         shipped = true
       end
     end
-    if record and #numbers == 0 then record.header.units[product.id] = nil end
+    if shipped and #numbers == 0 then record.header.units[product.id] = nil end
   end
   if shipped then record.changed = true end
   table.insert(replies, shipped and 'shipped' or 'already')
