@@ -41,6 +41,9 @@ const operations: Record<string, () => Promise<unknown>> = {
     ),
   release: async () =>
     fixture.ledger.release(saleId, [{ orderId: won.orderId, units: record.units }]),
+  settle: async () => fixture.ledger.settle(saleId, [won.orderId]),
+  ship: async () => fixture.ledger.ship(saleId, [{ orderId: won.orderId, units: record.units }]),
+  'claim-due': async () => fixture.ledger.claimDue(0, { leaseMs: 1_000, limit: 10 }),
   'read-holds': async () => fixture.ledger.readHolds(saleId, [won.orderId, freshId]),
   'claim-unrecorded': async () =>
     fixture.ledger.claimUnrecorded(0, { ageMs: 0, leaseMs: 1_000, limit: 10 }),
@@ -83,12 +86,16 @@ const keyOf: Record<string, () => string> = {
   holds: () => fixture.keys.sale(saleId).holds,
   due: () => fixture.keys.sale(saleId).due,
   unrecorded: () => fixture.keys.sale(saleId).unrecorded,
+  bare: () => fixture.keys.sale(saleId).bare,
   idem: () => fixture.keys.idem(saleId, freshDigest),
   free: () => fixture.keys.free(saleId, product),
 };
 const keysOf: Record<string, readonly string[]> = {
   reserve: Object.keys(keyOf),
-  release: ['admitted', 'sale', 'stock', 'buyers', 'holds', 'due', 'unrecorded', 'free'],
+  release: ['admitted', 'sale', 'stock', 'buyers', 'holds', 'due', 'unrecorded', 'bare', 'free'],
+  settle: ['admitted', 'sale', 'stock', 'holds', 'due'],
+  ship: ['admitted', 'sale', 'stock', 'holds', 'due', 'unrecorded'],
+  'claim-due': ['admitted', 'due'],
   'read-holds': ['admitted', 'sale', 'holds', 'unrecorded'],
   'claim-unrecorded': ['admitted', 'unrecorded'],
   raise: ['admitted', 'sale', 'stock'],
@@ -128,13 +135,14 @@ describe('a value that is no number', () => {
     },
   );
 
-  it.each(['available', 'held'])(
-    'release with a malformed %s fails without effect',
-    async (name) => {
+  const tokens = { release: ['available', 'held'], ship: ['gone', 'held'], settle: ['held'] };
+  it.each(Object.entries(tokens).flatMap(([name, all]) => all.map((it) => [name, it] as const)))(
+    '%s with a malformed %s fails without effect',
+    async (operation, name) => {
+      const { stock } = fixture.keys.sale(saleId);
       for (const value of ['x', '', '1.5', '-1', 'nan', 'inf']) {
-        const { stock } = fixture.keys.sale(saleId);
         await fixture.connection.client.hset(stock, `${product}:${name}`, value);
-        await failsWithoutEffect(operations.release ?? (() => Promise.resolve()));
+        await failsWithoutEffect(operations[operation] ?? (() => Promise.resolve()));
       }
     },
   );
@@ -153,7 +161,8 @@ describe('a value that is no number', () => {
     }
     for (const stored of ['', 'no line feed', '{"units":\n', '{}\n{}']) {
       await client.hset(at.holds, won.orderId, stored);
-      await failsWithoutEffect(operations.release ?? (() => Promise.resolve()));
+      for (const name of ['release', 'ship', 'settle'])
+        await failsWithoutEffect(operations[name] ?? (() => Promise.resolve()));
     }
   });
 

@@ -253,12 +253,14 @@ describe('upkeep of a sale', () => {
     const answers = await withoutTrace(async () => [
       (await ledger.reserve(saleId, [request({ [product]: 1 })]))[0]?.status,
       (await ledger.release(saleId, [{ orderId: wanted.orderId, units: record.units }]))[0],
+      (await ledger.ship(saleId, [{ orderId: wanted.orderId, units: record.units }]))[0],
+      (await ledger.settle(saleId, [wanted.orderId]))[0],
       await ledger.readHolds(saleId, [wanted.orderId]),
       await ledger.raise(saleId, product, 9),
       await ledger.putSale(saleSettings({ saleId, settingsVersion: 9 }), false),
       await ledger.putSale(saleSettings({ saleId, settingsVersion: 9 }), true),
     ]);
-    expect(answers).toEqual(Array.from({ length: 6 }, () => 'fenced'));
+    expect(answers).toEqual(Array.from({ length: 8 }, () => 'fenced'));
     expect(await ledger.snapshot(saleId)).toMatchObject({ fenced: true, records: [record] });
   });
 

@@ -13,6 +13,10 @@ export function refusalError(refusal: Refusal): AppError {
         message: `This sale allows ${refusal.limit} units per buyer; you have ${refusal.owned}`,
         extensions: { limit: refusal.limit, owned: refusal.owned },
       });
+    case 'too_many_holds':
+      return new AppError('too-many-holds');
+    case 'hold_gone':
+      return new AppError('hold-gone');
     case 'not_open':
       return new AppError('sale-not-open', {
         extensions: { opensAt: new Date(refusal.opensAtMs).toISOString() },

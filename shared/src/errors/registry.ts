@@ -46,6 +46,7 @@ export const errorRegistry = {
   },
   'sold-out': { kind: 'conflict', status: 409, title: 'Sold out' },
   'buyer-limit-reached': { kind: 'conflict', status: 409, title: 'Limit per buyer reached' },
+  'too-many-holds': { kind: 'conflict', status: 409, title: 'Too many holds' },
   'sale-not-open': { kind: 'conflict', status: 409, title: 'The sale is not open yet' },
   'sale-closed': { kind: 'conflict', status: 409, title: 'The sale is closed' },
   'sale-paused': { kind: 'conflict', status: 409, title: 'The sale is paused' },

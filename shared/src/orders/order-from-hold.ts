@@ -7,6 +7,7 @@ export const firstScanAfter = (at: Date): Date => new Date(at.getTime() + firstS
 
 /** The order that a hold record stands for. The same record gives the same order, for ever. */
 export function orderFromHold(record: HoldRecord, saleId: string): Order {
+  if (record.kind === 'bare') throw new Error(`hold ${record.orderId} is for no order`);
   const facts = JSON.parse(record.facts) as OrderFacts;
   const items = facts.items.map((item) => ({
     productId: item.productId,

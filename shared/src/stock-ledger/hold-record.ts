@@ -1,5 +1,8 @@
-/** What a hold is for: a buyer's order, or an order of the house (damage, correction, move). */
-export type HoldKind = 'order' | 'house';
+/**
+ * What a hold is for: a buyer's order, an order of the house (damage, correction, move), or no order
+ * at all (bare: units put aside for a buyer until a deadline).
+ */
+export type HoldKind = 'order' | 'house' | 'bare';
 
 /**
  * Everything that is needed to build an order, written in the same step that takes the units.

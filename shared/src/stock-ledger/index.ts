@@ -7,7 +7,9 @@ export {
 } from './hold-record.ts';
 export { ledgerKeys, type LedgerKeys } from './keys.ts';
 export type {
+  LedgerEntry,
   LedgerRefusal,
+  OrderUnits,
   ProductCounters,
   ReserveReply,
   ReserveRequest,

@@ -34,6 +34,7 @@ describe('ledger keys', () => {
       holds: `ql:{7}:holds:${saleId}`,
       due: 'ql:{7}:due',
       unrecorded: 'ql:{7}:unrecorded',
+      bare: `ql:{7}:bare:${saleId}`,
     });
     expect(keys.idem(saleId, 'abc')).toBe('ql:{7}:idem:abc');
     expect(keys.free(saleId, 'p')).toBe(`ql:{7}:free:${saleId}:p`);

@@ -22,6 +22,7 @@ export interface SaleKeys {
   holds: string;
   due: string;
   unrecorded: string;
+  bare: string;
 }
 
 /** Key names for a namespace and a number of shards. Shard = crc32(saleId) mod shards. */
@@ -44,6 +45,7 @@ export function ledgerKeys(namespace: string, shards: number): LedgerKeys {
       holds: ofSale(saleId, `holds:${saleId}`),
       due: ofSale(saleId, 'due'),
       unrecorded: ofSale(saleId, 'unrecorded'),
+      bare: ofSale(saleId, `bare:${saleId}`),
     }),
     idem: (saleId, digest) => ofSale(saleId, `idem:${digest}`),
     free: (saleId, productId) => ofSale(saleId, `free:${saleId}:${productId}`),

@@ -10,6 +10,12 @@ export interface ReserveRequest {
   fingerprint: string;
   /** A dead key's former order id: the key may name a new order. */
   replaces?: string;
+  /** Bare holds only: how long the units are kept. */
+  ttlMs?: number;
+  /** A bare hold of the same user: given back in the step that takes the order's units. */
+  holdId?: string;
+  /** What that hold has besides the order's own products: all of it is named, else the call fails. */
+  holdProductIds?: readonly string[];
   facts: string;
   /** No product twice; quantities are whole and at least 1. */
   items: readonly { productId: string; quantity: number }[];
@@ -24,6 +30,8 @@ export type ReserveReply =
   | { status: 'key_reused' }
   | { status: 'sold_out'; products: { productId: string; available: number }[] }
   | { status: 'limit'; limit: number; owned: number }
+  | { status: 'too_many_holds'; most: number }
+  | { status: 'hold_gone' }
   | { status: 'not_open'; opensAtMs: number }
   | { status: 'closed' }
   | { status: 'paused' }
@@ -63,6 +71,18 @@ export interface SaleSnapshot {
   records: HoldRecord[];
 }
 
+/** Units of one order, by number. */
+export interface OrderUnits {
+  orderId: string;
+  units: HoldRecord['units'];
+}
+
+/** An order as the sets of a shard name it. */
+export interface LedgerEntry {
+  saleId: string;
+  orderId: string;
+}
+
 /** What a page shows of a product: `stock` = last - gone, `reserved` = stock - available. */
 export interface ShownStock {
   stock: number;
@@ -85,18 +105,33 @@ export interface StockLedger {
   /** Puts named units back to free; a unit in the record is the token, so each comes back once. */
   release(
     saleId: string,
-    releases: readonly { orderId: string; units: HoldRecord['units'] }[],
+    releases: readonly OrderUnits[],
   ): Promise<('released' | 'already' | LedgerRefusal)[]>;
+  /** Takes the deadline off paid holds. `gone`: there is no record, the units may be another's. */
+  settle(
+    saleId: string,
+    orderIds: readonly string[],
+  ): Promise<('settled' | 'already' | 'gone' | LedgerRefusal)[]>;
+  /** Named units leave for good, each once as in `release`; the buyer's count stays. */
+  ship(
+    saleId: string,
+    shipments: readonly OrderUnits[],
+  ): Promise<('shipped' | 'already' | LedgerRefusal)[]>;
   /** Records by order, `undefined` where there is none. */
   readHolds(
     saleId: string,
     orderIds: readonly string[],
   ): Promise<{ epoch: number; records: (HoldRecord | undefined)[] } | LedgerRefusal>;
+  /** Holds of one shard whose deadline has passed, leased to the caller. */
+  claimDue(
+    shard: number,
+    options: { leaseMs: number; limit: number },
+  ): Promise<LedgerEntry[] | 'not_admitted'>;
   /** Entries of one shard that have been unrecorded for `ageMs`, leased to the caller. */
   claimUnrecorded(
     shard: number,
     options: { ageMs: number; leaseMs: number; limit: number },
-  ): Promise<{ saleId: string; orderId: string }[] | 'not_admitted'>;
+  ): Promise<LedgerEntry[] | 'not_admitted'>;
   /** Strikes ids off the unrecorded set: they are known to be in MongoDB. */
   strikeOff(saleId: string, orderIds: readonly string[]): Promise<void>;
   raise(

@@ -4,23 +4,16 @@ import type { RedisConnection } from '../redis/index.ts';
 import { parseHoldRecord } from './hold-record.ts';
 import type { LedgerKeys } from './keys.ts';
 import type {
+  LedgerEntry,
   LedgerRefusal,
+  OrderUnits,
   ProductCounters,
   SaleSnapshot,
   ShownStock,
   StockLedger,
 } from './ledger.ts';
 import { orderArguments, parseReserveReply, productsOf } from './reserve-call.ts';
-import {
-  claimUnrecordedScript,
-  fenceScript,
-  putSaleScript,
-  raiseScript,
-  readHoldsScript,
-  releaseScript,
-  reserveScript,
-  snapshotScript,
-} from './scripts.ts';
+import { ledgerScripts, type LedgerScripts, type StatusReply } from './scripts.ts';
 
 const snapshotSliceSize = 1_000;
 /** A sale may have more products than one command should keep the server busy for. */
@@ -31,14 +24,15 @@ export function createRedisStockLedger(options: {
   connection: RedisConnection;
   keys: LedgerKeys;
   calls?: Counter<'script'>;
+  scripts?: LedgerScripts;
 }): StockLedger {
-  const { connection, keys } = options;
+  const { connection, keys, scripts = ledgerScripts } = options;
   const count = (script: { name: string }) => options.calls?.inc({ script: script.name });
 
   const reserve: StockLedger['reserve'] = async (saleId, requests, recorded = []) => {
-    count(reserveScript);
+    count(scripts.reserve);
     const products = productsOf(requests);
-    const reply = await reserveScript.run(connection, {
+    const reply = await scripts.reserve.run(connection, {
       keys: {
         ...keys.sale(saleId),
         idem: requests.map((request) => keys.idem(saleId, request.digest)),
@@ -58,34 +52,35 @@ export function createRedisStockLedger(options: {
   };
 
   const release: StockLedger['release'] = async (saleId, releases) => {
-    count(releaseScript);
-    const products = [...new Set(releases.flatMap(({ units }) => Object.keys(units)))];
-    const place = new Map(products.map((id, index) => [id, String(index + 1)]));
-    const [status, ...perOrder] = await releaseScript.run(connection, {
-      keys: {
-        ...keys.sale(saleId),
-        free: products.map((productId) => keys.free(saleId, productId)),
-      },
-      args: {
-        saleId,
-        orderCount: String(releases.length),
-        productCount: String(products.length),
-        productId: products,
-        order: releases.flatMap(({ orderId, units }) => {
-          const flat = Object.entries(units).flatMap(([productId, numbers]) =>
-            numbers.flatMap((number) => [place.get(productId) ?? '', String(number)]),
-          );
-          return [orderId, String(flat.length / 2), ...flat];
-        }),
-      },
+    count(scripts.release);
+    const { products, args } = namedUnits(saleId, releases);
+    const free = products.map((productId) => keys.free(saleId, productId));
+    const reply = await scripts.release.run(connection, {
+      keys: { ...keys.sale(saleId), free },
+      args,
     });
-    if (status !== 'ok') return releases.map(() => status as LedgerRefusal);
-    return perOrder as ('released' | 'already')[];
+    return perOrder<'released' | 'already'>(reply, releases);
+  };
+
+  const ship: StockLedger['ship'] = async (saleId, shipments) => {
+    count(scripts.ship);
+    const { args } = namedUnits(saleId, shipments);
+    const reply = await scripts.ship.run(connection, { keys: keys.sale(saleId), args });
+    return perOrder<'shipped' | 'already'>(reply, shipments);
+  };
+
+  const settle: StockLedger['settle'] = async (saleId, orderIds) => {
+    count(scripts.settle);
+    const reply = await scripts.settle.run(connection, {
+      keys: keys.sale(saleId),
+      args: { saleId, orderId: orderIds },
+    });
+    return perOrder<'settled' | 'already' | 'gone'>(reply, orderIds);
   };
 
   const readHolds: StockLedger['readHolds'] = async (saleId, orderIds) => {
-    count(readHoldsScript);
-    const [status, epoch, ...stored] = await readHoldsScript.run(connection, {
+    count(scripts.readHolds);
+    const [status, epoch, ...stored] = await scripts.readHolds.run(connection, {
       keys: keys.sale(saleId),
       args: { saleId, orderId: orderIds },
     });
@@ -103,10 +98,13 @@ export function createRedisStockLedger(options: {
     const result: SaleSnapshot = { epoch: 0, fenced: false, products: {}, records: [] };
     let cursor = '0';
     do {
-      const [status, epoch, fenced, , , next, stock, slice] = await snapshotScript.run(connection, {
-        keys: keys.sale(saleId),
-        args: { cursor, sliceSize: String(snapshotSliceSize) },
-      });
+      const [status, epoch, fenced, , , next, stock, slice] = await scripts.snapshot.run(
+        connection,
+        {
+          keys: keys.sale(saleId),
+          args: { cursor, sliceSize: String(snapshotSliceSize) },
+        },
+      );
       if (status !== 'ok') return status as 'unknown_sale' | 'not_admitted';
       result.epoch = Number(epoch);
       result.fenced = fenced === '1';
@@ -127,16 +125,22 @@ export function createRedisStockLedger(options: {
     release,
     readHolds,
     snapshot,
+    settle,
+    ship,
+    claimDue: async (shard, { leaseMs, limit }) => {
+      count(scripts.claimDue);
+      const reply = await scripts.claimDue.run(connection, {
+        keys: { admitted: keys.admitted(shard), due: keys.due(shard) },
+        args: { leaseMs: String(leaseMs), limit: String(limit) },
+      });
+      return claimed(reply);
+    },
     claimUnrecorded: async (shard, { ageMs, leaseMs, limit }) => {
-      const [status, ...entries] = await claimUnrecordedScript.run(connection, {
+      const reply = await scripts.claimUnrecorded.run(connection, {
         keys: { admitted: keys.admitted(shard), unrecorded: keys.unrecorded(shard) },
         args: { ageMs: String(ageMs), leaseMs: String(leaseMs), limit: String(limit) },
       });
-      if (status !== 'ok') return 'not_admitted';
-      return entries.map((entry) => {
-        const [saleId = '', orderId = ''] = String(entry).split('/');
-        return { saleId, orderId };
-      });
+      return claimed(reply);
     },
     strikeOff: async (saleId, orderIds) => {
       if (orderIds.length === 0) return;
@@ -144,8 +148,8 @@ export function createRedisStockLedger(options: {
       await guarded(connection.client.zrem(keys.sale(saleId).unrecorded, ...members));
     },
     raise: async (saleId, productId, lastUnit) => {
-      count(raiseScript);
-      const status = await raiseScript.run(connection, {
+      count(scripts.raise);
+      const status = await scripts.raise.run(connection, {
         keys: keys.sale(saleId),
         args: { productId, lastUnit: String(lastUnit) },
       });
@@ -161,8 +165,8 @@ export function createRedisStockLedger(options: {
       return found;
     },
     putSale: async (settings, create) => {
-      count(putSaleScript);
-      const status = await putSaleScript.run(connection, {
+      count(scripts.putSale);
+      const status = await scripts.putSale.run(connection, {
         keys: keys.sale(settings.saleId),
         args: {
           create: create ? '1' : '0',
@@ -183,8 +187,8 @@ export function createRedisStockLedger(options: {
       return status as 'put' | 'already' | LedgerRefusal;
     },
     fence: async (saleId, epoch) => {
-      count(fenceScript);
-      const status = await fenceScript.run(connection, {
+      count(scripts.fence);
+      const status = await scripts.fence.run(connection, {
         keys: keys.sale(saleId),
         args: { epoch: String(epoch) },
       });
@@ -201,6 +205,42 @@ export function createRedisStockLedger(options: {
       });
     },
   };
+}
+
+/** Flat arguments of units named by order; they name their product by its place (from 1). */
+function namedUnits(saleId: string, orders: readonly OrderUnits[]) {
+  const products = [...new Set(orders.flatMap(({ units }) => Object.keys(units)))];
+  const place = new Map(products.map((id, index) => [id, String(index + 1)]));
+  const order = orders.flatMap(({ orderId, units }) => {
+    const flat = Object.entries(units).flatMap(([productId, numbers]) =>
+      numbers.flatMap((number) => [place.get(productId) ?? '', String(number)]),
+    );
+    return [orderId, String(flat.length / 2), ...flat];
+  });
+  const args = {
+    saleId,
+    orderCount: String(orders.length),
+    productCount: String(products.length),
+    productId: products,
+    order,
+  };
+  return { products, args };
+}
+
+/** One status per order; a refusal of the whole call is everybody's. */
+function perOrder<S extends string>(
+  [status, ...statuses]: StatusReply,
+  orders: readonly unknown[],
+): (S | LedgerRefusal)[] {
+  return status === 'ok' ? (statuses as S[]) : orders.map(() => status as LedgerRefusal);
+}
+
+function claimed([status, ...entries]: StatusReply): LedgerEntry[] | 'not_admitted' {
+  if (status !== 'ok') return 'not_admitted';
+  return entries.map((entry) => {
+    const [saleId = '', orderId = ''] = String(entry).split('/');
+    return { saleId, orderId };
+  });
 }
 
 /** Plain commands outside scripts: any failure means that the ledger could not be asked. */

@@ -2,9 +2,16 @@ import type { ReserveReply, ReserveRequest } from './ledger.ts';
 import { parseHoldRecord } from './hold-record.ts';
 import type { StatusReply } from './scripts.ts';
 
-/** The distinct products of a call, in the order in which the script is told them. */
+/** The distinct products of a call and of the holds it names, in the order the script is told. */
 export function productsOf(requests: readonly ReserveRequest[]): string[] {
-  return [...new Set(requests.flatMap(({ items }) => items.map((item) => item.productId)))];
+  return [
+    ...new Set(
+      requests.flatMap(({ items, holdProductIds = [] }) => [
+        ...items.map((item) => item.productId),
+        ...holdProductIds,
+      ]),
+    ),
+  ];
 }
 
 /** Flat arguments of the orders of one call; items name their product by its place (from 1). */
@@ -19,6 +26,8 @@ export function orderArguments(
     request.kind,
     request.fingerprint,
     request.replaces ?? '',
+    request.holdId ?? '',
+    String(request.ttlMs ?? 0),
     request.facts,
     String(request.items.length),
     ...request.items.flatMap((item) => [place.get(item.productId) ?? '', String(item.quantity)]),
@@ -62,11 +71,14 @@ function parseOne(reply: readonly string[], request: ReserveRequest): ReserveRep
       return { status, products: pairs(reply.slice(1)) };
     case 'limit':
       return { status, limit: Number(first), owned: Number(second) };
+    case 'too_many_holds':
+      return { status, most: Number(first) };
     case 'not_open':
       return { status, opensAtMs: Number(first) };
     case 'unknown_product':
       return { status, productId: first };
     case 'key_reused':
+    case 'hold_gone':
     case 'closed':
     case 'paused':
       return { status };

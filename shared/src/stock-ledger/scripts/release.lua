@@ -9,7 +9,8 @@ KEYS[4] buyers    hash    userId -> units not released; timed sales only
 KEYS[5] holds     hash    orderId -> hold record
 KEYS[6] due       zset    <saleId>/<orderId> by deadline
 KEYS[7] unrecorded zset   <saleId>/<orderId> by reservation time
-KEYS[8..] free    zset    per product: unit numbers that came back
+KEYS[8] bare      hash    userId -> number of bare holds
+KEYS[9..] free    zset    per product: unit numbers that came back
 ARGV[1] runId
 ARGV[2] saleId
 ARGV[3] orderCount
@@ -43,16 +44,17 @@ end
 
 redis.call('ZCARD', KEYS[6])
 redis.call('ZCARD', KEYS[7])
+redis.call('HLEN', KEYS[8])
 local products = {}
 for i = 1, productCount do
   local id = ARGV[4 + i]
   local line = redis.call('HMGET', KEYS[3], id .. ':available', id .. ':held')
-  redis.call('ZCARD', KEYS[7 + i])
+  redis.call('ZCARD', KEYS[8 + i])
   products[i] = { id = id, line = line, back = {} }
 end
 
 -- Decide, on records kept in variables: the same order may be named twice.
-local replies, records, owned, touched = {}, {}, {}, {}
+local replies, records, owned, touched, bare = {}, {}, {}, {}, {}
 local cursor = 4 + productCount
 for i = 1, orderCount do
   local orderId, unitCount = ARGV[cursor + 1], tonumber(ARGV[cursor + 2])
@@ -93,6 +95,10 @@ for i = 1, orderCount do
       owned[userId] = math.max(owned[userId] - released, 0)
       touched[userId] = true
     end
+    if record.header.kind == 'bare' and not next(record.header.units) then
+      bare[userId] = bare[userId] or whole(redis.call('HGET', KEYS[8], userId) or 0)
+      bare[userId] = math.max(bare[userId] - 1, 0)
+    end
   end
   replies[i] = released > 0 and 'released' or 'already'
 end
@@ -102,7 +108,7 @@ for i, product in ipairs(products) do
   if #product.back > 0 then
     -- In slices: Lua passes at most some thousand arguments, and nothing may fail from here on.
     for from = 1, #product.back, 2000 do
-      redis.call('ZADD', KEYS[7 + i], unpack(product.back, from, math.min(from + 1999, #product.back)))
+      redis.call('ZADD', KEYS[8 + i], unpack(product.back, from, math.min(from + 1999, #product.back)))
     end
     redis.call('HSET', KEYS[3], product.id .. ':available', int(product.available),
       product.id .. ':held', int(product.held))
@@ -121,5 +127,8 @@ for orderId, record in pairs(records) do
 end
 for userId in pairs(touched) do
   redis.call('HSET', KEYS[4], userId, int(owned[userId]))
+end
+for userId, count in pairs(bare) do
+  redis.call('HSET', KEYS[8], userId, int(count))
 end
 return { 'ok', unpack(replies) }

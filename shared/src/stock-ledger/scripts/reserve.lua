@@ -1,7 +1,9 @@
 #!lua
 --[[
 Takes units for up to 128 orders of one sale, each order all or nothing over its items, and writes
-their hold records, keys and marks. Every check comes before the first write, on figures kept in
+their hold records, keys and marks. A bare hold is for no order: it has a deadline of its own, is
+never unrecorded, and a buyer has at most 5 in a sale. An order that names one gives it back and
+takes its units in the same step; past its deadline it is gone, swept or not. Every check comes before the first write, on figures kept in
 variables, and every key is read once with the command family that later writes it: an error of
 type or number shows itself while nothing has been changed.
 KEYS[1] admitted  string  run id of the server that was checked
@@ -11,7 +13,8 @@ KEYS[4] buyers    hash    userId -> units not released; timed sales only
 KEYS[5] holds     hash    orderId -> hold record
 KEYS[6] due       zset    <saleId>/<orderId> by deadline
 KEYS[7] unrecorded zset   <saleId>/<orderId> by reservation time
-KEYS[8..] idem    string  per order: orderId and request fingerprint under its key
+KEYS[8] bare      hash    userId -> number of bare holds
+KEYS[9..] idem    string  per order: orderId and request fingerprint under its key
 KEYS[..] free     zset    per product: unit numbers that came back
 ARGV[1] runId
 ARGV[2] saleId
@@ -19,12 +22,14 @@ ARGV[3] orderCount    at most 128
 ARGV[4] productCount  at most 1000
 ARGV[5] recordedCount at most 1000
 ARGV[6..] recorded  ids known to be in MongoDB, struck off
-ARGV[..] productId  per product
-ARGV[..] order      per order: orderId userId kind fingerprint replaces facts itemCount, then per
+ARGV[..] productId  per product of the items, and of the bare holds that are named
+ARGV[..] order      per order: orderId userId kind(order/house/bare) fingerprint replaces(orderId
+                    or "") holdId(or "") ttlMs(of a bare hold, else 0) facts itemCount, then per
                     item: number of its product in the list above, quantity
 RETURNS "not_admitted" | "unknown_sale" | "fenced" | "ok" and per order a list:
   "reserved" record header | "replayed" orderId recorded(1/0) record or "" | "key_reused"
-  | "sold_out" productId available ... | "limit" limit owned | "not_open" opensAtMs | "closed"
+  | "sold_out" productId available ... | "limit" limit owned | "too_many_holds" most
+  | "hold_gone" | "not_open" opensAtMs | "closed"
   | "paused" | "unknown_product" productId
 ]]
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
@@ -50,7 +55,8 @@ if orderCount > 128 or productCount > 1000 or recordedCount > 1000 then
 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local idemBase = 7
+local idemBase = 8
+local mostBare = 5
 local freeBase = idemBase + orderCount
 
 local function int(value)
@@ -71,6 +77,7 @@ end
 
 redis.call('ZCARD', KEYS[6])
 redis.call('ZCARD', KEYS[7])
+redis.call('HLEN', KEYS[8])
 
 -- What there is of each product. Room is counted from the numbers themselves.
 local products = {}
@@ -78,7 +85,8 @@ for i = 1, productCount do
   local id = ARGV[5 + recordedCount + i]
   local line = redis.call('HMGET', KEYS[3], id .. ':last', id .. ':next', id .. ':available',
     id .. ':held', id .. ':price', id .. ':away')
-  local product = { id = id, known = line[1] and line[5] and true, away = line[6] == '1', taken = 0 }
+  local product = { id = id, known = line[1] and line[5] and true, away = line[6] == '1', taken = 0,
+    returned = {} }
   if product.known then
     product.free = redis.call('ZCARD', KEYS[freeBase + i])
     product.next = whole(line[2], 1)
@@ -92,7 +100,40 @@ end
 
 -- Decide.
 local replies, accepted, byKey, ids, owned, touched = {}, {}, {}, {}, {}, {}
+local bare, bareTouched, taken = {}, {}, {}
 local cursor = 5 + recordedCount + productCount
+
+local function headerOf(record)
+  return cjson.decode(string.sub(record, 1, string.find(record, '\n', 1, true) - 1))
+end
+
+-- The bare hold that an order names, with its units by product; nil when it is gone.
+local function readHold(order)
+  local stored = not taken[order.holdId] and redis.call('HGET', KEYS[5], order.holdId)
+  local header = stored and headerOf(stored)
+  if not header or header.kind ~= 'bare' or header.userId ~= order.userId
+    or header.expiresAt <= now then
+    return nil
+  end
+  local hold, found = { id = order.holdId, units = {}, count = 0 }, 0
+  for i, product in ipairs(products) do
+    hold.units[i] = header.units[product.id] or {}
+    hold.count = hold.count + #hold.units[i]
+    if #hold.units[i] > 0 then
+      assert(product.known, 'a hold of a product that has no line')
+      found = found + 1
+    end
+    for _, number in ipairs(hold.units[i]) do whole(number, 1) end
+  end
+  for _ in pairs(header.units) do found = found - 1 end
+  assert(found == 0, 'a product of the hold is not among those of the call')
+  return hold
+end
+
+local function bareCount(userId)
+  bare[userId] = bare[userId] or whole(redis.call('HGET', KEYS[8], userId) or 0, 0)
+  return bare[userId]
+end
 
 local function refusal(order)
   if order.kind ~= 'house' then
@@ -100,6 +141,10 @@ local function refusal(order)
     if state == 'paused' then return { 'paused' } end
     if now < opensAt then return { 'not_open', int(opensAt) } end
     if closesAt > 0 and now >= closesAt then return { 'closed' } end
+  end
+  if order.holdId ~= '' then
+    order.hold = readHold(order)
+    if not order.hold then return { 'hold_gone' } end
   end
   for _, item in ipairs(order.items) do
     local product = products[item.product]
@@ -111,6 +156,7 @@ local function refusal(order)
   for _, item in ipairs(order.items) do
     local product = products[item.product]
     local left = product.room - product.taken
+    if order.hold then left = left + #order.hold.units[item.product] end
     if left < item.quantity then
       table.insert(short, product.id)
       table.insert(short, int(math.max(left, 0)))
@@ -120,21 +166,47 @@ local function refusal(order)
   if timed and order.kind ~= 'house' then
     owned[order.userId] = owned[order.userId]
       or whole(redis.call('HGET', KEYS[4], order.userId) or 0, 0)
-    if limit > 0 and owned[order.userId] + order.units > limit then
-      return { 'limit', int(limit), int(owned[order.userId]) }
+    local counted = owned[order.userId]
+    if order.hold then counted = math.max(counted - order.hold.count, 0) end
+    if limit > 0 and counted + order.units > limit then
+      return { 'limit', int(limit), int(counted) }
+    end
+  end
+  if order.kind == 'bare' or order.hold then
+    local count = bareCount(order.userId)
+    if order.kind == 'bare' and count - (order.hold and 1 or 0) >= mostBare then
+      return { 'too_many_holds', int(mostBare) }
     end
   end
   return nil
 end
 
+-- Gives the hold back: from here on its units are there for anybody.
+local function takeBack(order)
+  local hold = order.hold
+  taken[hold.id] = true
+  for i, numbers in pairs(hold.units) do
+    local product = products[i]
+    for _, number in ipairs(numbers) do table.insert(product.returned, number) end
+    product.room = product.room + #numbers
+  end
+  bare[order.userId] = math.max(bare[order.userId] - 1, 0)
+  bareTouched[order.userId] = true
+  if timed and order.kind ~= 'house' then
+    owned[order.userId] = math.max(owned[order.userId] - hold.count, 0)
+  end
+end
+
 for i = 1, orderCount do
   local order = {
     id = ARGV[cursor + 1], userId = ARGV[cursor + 2], kind = ARGV[cursor + 3],
-    fingerprint = ARGV[cursor + 4], facts = ARGV[cursor + 6], items = {}, units = 0,
+    fingerprint = ARGV[cursor + 4], holdId = ARGV[cursor + 6], ttlMs = tonumber(ARGV[cursor + 7]),
+    facts = ARGV[cursor + 8], items = {}, units = 0,
   }
   local replaces = ARGV[cursor + 5]
-  local itemCount = tonumber(ARGV[cursor + 7])
-  cursor = cursor + 7
+  local itemCount = tonumber(ARGV[cursor + 9])
+  cursor = cursor + 9
+  if order.kind == 'bare' then whole(order.ttlMs, 1) end
   local seen = {}
   for _ = 1, itemCount do
     local item = { product = tonumber(ARGV[cursor + 1]), quantity = tonumber(ARGV[cursor + 2]) }
@@ -157,12 +229,14 @@ for i = 1, orderCount do
   local storedId = stored and string.sub(stored, 1, 24)
   if twin then
     -- The same key twice in one call: the second is a replay of the first.
-    replies[i] = twin.fingerprint == order.fingerprint and { 'replayed', twin.id, '0', twin }
+    replies[i] = twin.fingerprint == order.fingerprint and 
+      { 'replayed', twin.id, twin.kind == 'bare' and '1' or '0', twin }
       or { 'key_reused' }
   elseif stored and string.sub(stored, 26) ~= order.fingerprint then
     replies[i] = { 'key_reused' }
   else
-    local record = stored and redis.call('HGET', KEYS[5], storedId)
+    local record = stored and not taken[storedId] and redis.call('HGET', KEYS[5], storedId)
+    if record and order.kind == 'bare' and headerOf(record).expiresAt <= now then record = false end
     if stored and (record or replaces ~= storedId) then
       local open = redis.call('ZSCORE', KEYS[7], saleId .. '/' .. storedId)
       replies[i] = { 'replayed', storedId, open and '0' or '1', record or '' }
@@ -174,6 +248,11 @@ for i = 1, orderCount do
           return redis.error_reply('ERR order id in use')
         end
         ids[order.id] = true
+        if order.hold then takeBack(order) end
+        if order.kind == 'bare' then
+          bare[order.userId] = bare[order.userId] + 1
+          bareTouched[order.userId] = true
+        end
         for _, item in ipairs(order.items) do
           products[item.product].taken = products[item.product].taken + item.quantity
         end
@@ -192,24 +271,36 @@ end
 -- Choose the numbers: those that came back first, lowest first, then new ones.
 local counters = {}
 for i, product in ipairs(products) do
-  product.numbers, product.given, product.back = {}, 0, 0
-  if product.taken > 0 then
-    product.back = math.min(product.taken, product.free)
-    if product.back > 0 then
-      local back = redis.call('ZRANGE', KEYS[freeBase + i], 0, product.back - 1)
-      for j, number in ipairs(back) do
-        product.numbers[j] = whole(number, 1)
-        assert(product.numbers[j] < product.next, 'free number that was never given out')
+  product.numbers, product.given, product.back, product.spare = {}, 0, 0, {}
+  if product.taken > 0 or #product.returned > 0 then
+    local pool = {}
+    local fromFree = math.min(product.taken, product.free)
+    if fromFree > 0 then
+      for j, number in ipairs(redis.call('ZRANGE', KEYS[freeBase + i], 0, fromFree - 1)) do
+        pool[j] = { number = whole(number, 1), free = true }
       end
     end
-    for j = product.back + 1, product.taken do
+    for _, number in ipairs(product.returned) do table.insert(pool, { number = number }) end
+    table.sort(pool, function(one, other) return one.number < other.number end)
+    for j, entry in ipairs(pool) do
+      assert(entry.number < product.next, 'free number that was never given out')
+      if j <= product.taken then
+        product.numbers[j] = entry.number
+        if entry.free then product.back = product.back + 1 end
+      elseif not entry.free then
+        table.insert(product.spare, int(entry.number))
+        table.insert(product.spare, int(entry.number))
+      end
+    end
+    for j = #pool + 1, product.taken do
       product.numbers[j] = product.next
       product.next = product.next + 1
     end
+    product.held = product.held - #product.returned
     table.insert(counters, product.id .. ':next')
     table.insert(counters, int(product.next))
     table.insert(counters, product.id .. ':available')
-    table.insert(counters, int(product.available - product.taken))
+    table.insert(counters, int(product.available + #product.returned - product.taken))
   end
 end
 
@@ -223,13 +314,26 @@ for i, product in ipairs(products) do
   if product.back > 0 then
     redis.call('ZREMRANGEBYRANK', KEYS[freeBase + i], 0, product.back - 1)
   end
+  -- In slices: Lua passes at most some thousand arguments.
+  for from = 1, #product.spare, 2000 do
+    redis.call('ZADD', KEYS[freeBase + i],
+      unpack(product.spare, from, math.min(from + 1999, #product.spare)))
+  end
+end
+for holdId in pairs(taken) do
+  redis.call('HDEL', KEYS[5], holdId)
+  redis.call('ZREM', KEYS[6], saleId .. '/' .. holdId)
 end
 
 local records, marks, deadlines = {}, {}, {}
 for _, order in ipairs(accepted) do
   local units, prices = {}, {}
   local expiresAt = 0
-  if holdMs > 0 and order.kind ~= 'house' then expiresAt = now + holdMs end
+  if order.kind == 'bare' then
+    expiresAt = now + order.ttlMs
+  elseif holdMs > 0 and order.kind ~= 'house' then
+    expiresAt = now + holdMs
+  end
   for j, item in ipairs(order.items) do
     local product = products[item.product]
     local numbers = {}
@@ -249,8 +353,10 @@ for _, order in ipairs(accepted) do
   replies[order.index] = { 'reserved', header }
   table.insert(records, order.id)
   table.insert(records, order.record)
-  table.insert(marks, int(now))
-  table.insert(marks, saleId .. '/' .. order.id)
+  if order.kind ~= 'bare' then
+    table.insert(marks, int(now))
+    table.insert(marks, saleId .. '/' .. order.id)
+  end
   if expiresAt > 0 then
     table.insert(deadlines, int(expiresAt))
     table.insert(deadlines, saleId .. '/' .. order.id)
@@ -260,7 +366,7 @@ end
 
 if #accepted > 0 then
   for _, product in ipairs(products) do
-    if product.taken > 0 and holdMs > 0 then
+    if product.taken > 0 or #product.returned > 0 then
       table.insert(counters, product.id .. ':held')
       table.insert(counters, int(product.held))
     end
@@ -275,6 +381,12 @@ if #accepted > 0 then
     table.insert(counts, int(owned[userId]))
   end
   write('HSET', KEYS[4], counts)
+  local bareCounts = {}
+  for userId in pairs(bareTouched) do
+    table.insert(bareCounts, userId)
+    table.insert(bareCounts, int(bare[userId]))
+  end
+  write('HSET', KEYS[8], bareCounts)
 end
 
 for i = 1, orderCount do
