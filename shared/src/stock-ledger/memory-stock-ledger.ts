@@ -329,7 +329,7 @@ const emptySale = () => ({
   holds: new Map<string, HoldRecord>(),
 });
 
-type Operations = Omit<StockLedger, 'shards' | 'snapshot' | 'shownStock'>;
+type Operations = Omit<StockLedger, 'shards' | 'snapshot' | 'shownStock' | 'lastUnits'>;
 /** The same operations, answered at once. */
 type Synchronous = {
   [K in keyof Operations]: (
