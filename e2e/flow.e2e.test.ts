@@ -167,6 +167,40 @@ describe('one order, end to end', () => {
       expect((await api.call(`/api/inventory/products/${id}`)).body).toMatchObject({ available });
   });
 
+  it('cancels an order, tells its buyer, and sells the unit to somebody else', async () => {
+    const { api } = system;
+    const { productId, token: merchant } = await system.givenProduct(1);
+    const { token } = system.signIn();
+    const socket = await system.openSocket(system.socketUrl.gateway, token);
+    const { body } = await api.placeOrder({ token, key: 'mine', productId });
+    const { _id: orderId } = body.order as { _id: string };
+    await socket.waitFor(({ data }) => data.status === 'CONFIRMED');
+    const cancelled = await api.call(`/api/orders/${orderId}/cancel`, {
+      method: 'POST',
+      token,
+      key: 'cancel',
+      body: { reason: 'too dear' },
+    });
+    expect(cancelled).toMatchObject({
+      status: 200,
+      body: { _id: orderId, status: 'CANCELLED', inventoryStatus: 'RELEASED', version: 3 },
+    });
+    expect(await socket.waitFor(({ data }) => data.status === 'CANCELLED')).toMatchObject({
+      data: { orderId, inventoryStatus: 'RELEASED', version: 3 },
+    });
+    socket.close();
+    const next = { token: system.signIn().token, productId };
+    expect((await api.placeOrder({ ...next, key: 'a' })).status).toBe(201);
+    expect((await api.placeOrder({ ...next, key: 'b' })).body.code).toBe('sold-out');
+    const restocked = await api.call(`/api/inventory/products/${productId}/restock`, {
+      token: merchant,
+      key: 'delivery-1',
+      body: { units: 2, reason: 'restock' },
+    });
+    expect(restocked).toMatchObject({ status: 200, body: { stock: 3, available: 2 } });
+    expect((await api.placeOrder({ ...next, key: 'c' })).status).toBe(201);
+  });
+
   it('shows orders to their owner and to nobody else', async () => {
     const { api } = system;
     const { productId } = await system.givenProduct(5);
