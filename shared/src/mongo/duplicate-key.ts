@@ -18,14 +18,6 @@ export function isDuplicateOrLostRace(error: unknown): boolean {
   return code === 1 && /deadlock detected|collection_pk_/.test(messageOf(error));
 }
 
-/** Name of the violated index, in MongoDB's wording or DocumentDB's; undefined when not told. */
-export function violatedIndex(error: unknown): string | undefined {
-  const message = messageOf(error);
-  return (
-    /Index '([^']+)'/.exec(message)?.[1] ?? /index: (?:\S+\.\$)?(\S+) dup key/.exec(message)?.[1]
-  );
-}
-
 const messageOf = (error: unknown) => {
   const { message, errmsg } = (error ?? {}) as ServerError;
   return errmsg ?? message ?? '';
