@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  adminUrl,
   field,
   kafkaFields,
   ledgerRedisFields,
@@ -18,6 +19,7 @@ export const config = {
   ...ledgerRedisFields,
   ...kafkaFields,
   ...tokenFields,
+  orderAdminUrl: adminUrl('ORDER_SERVICE', 9003),
   currency: field(
     'CURRENCY',
     z

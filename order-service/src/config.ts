@@ -1,4 +1,5 @@
 import {
+  adminUrl,
   kafkaFields,
   ledgerRedisFields,
   mongoFields,
@@ -16,6 +17,7 @@ export const config = {
   ...ledgerRedisFields,
   ...kafkaFields,
   ...tokenFields,
+  inventoryAdminUrl: adminUrl('INVENTORY_SERVICE', 9002),
 };
 
 export type OrderServiceConfig = Config<typeof config>;

@@ -5,6 +5,8 @@ export interface CatalogueProduct {
   saleId: string;
   /** When it came into that sale; orders of the last 24 h may have been made in another one. */
   saleChangedAt: Date;
+  /** Sales that it was in before, as far as keys of orders made there may still be alive (24 h). */
+  formerSales?: readonly { saleId: string; leftAt: Date }[];
   merchantId: string;
   sku: string;
   name: string;

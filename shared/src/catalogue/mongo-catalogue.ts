@@ -8,6 +8,7 @@ type ProductDocument = Omit<CatalogueProduct, 'id'> & { _id: driver.ObjectId };
 const projection = {
   saleId: 1,
   saleChangedAt: 1,
+  formerSales: 1,
   merchantId: 1,
   sku: 1,
   name: 1,

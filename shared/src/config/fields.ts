@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { faultPoints } from '../process/fault-point.ts';
 import { field } from './define-config.ts';
 
 const digits = (max: number) =>
@@ -53,7 +54,21 @@ export const processFields = (service: string, adminPort: number) => ({
     z.string().min(16, 'at least 16 characters'),
     'Secret that guards /internal/* on the admin ports',
   ),
+  fault: field(
+    'QUICKSALE_FAULT',
+    z.enum(faultPoints).optional(),
+    'For tests only: the point at which the process kills itself',
+  ),
 });
+
+/** Admin port of another process, for its internal routes. */
+export const adminUrl = (service: string, port: number) =>
+  field(
+    `${service}_ADMIN_URL`,
+    url(`http://127.0.0.1:${port}`),
+    `Admin port of ${service.toLowerCase().replace('_', '-')}, for its internal routes`,
+    `http://127.0.0.1:${port}`,
+  );
 
 export const publicPort = (service: string, number: number) => ({
   port: field(`${service}_PORT`, port(number), 'Public port; 0 takes a free port', String(number)),

@@ -63,6 +63,11 @@ export const errorRegistry = {
   'email-taken': { kind: 'conflict', status: 409, title: 'This e-mail address has an account' },
   'sku-taken': { kind: 'conflict', status: 409, title: 'You have a product with this SKU' },
   'product-in-sale': { kind: 'conflict', status: 409, title: 'The product is in another sale' },
+  'sale-state-conflict': {
+    kind: 'conflict',
+    status: 409,
+    title: 'The sale is not in a state that allows this',
+  },
   'insufficient-stock': { kind: 'conflict', status: 409, title: 'Not enough stock' },
   'price-changed': { kind: 'conflict', status: 409, title: 'The price has changed' },
   'hold-gone': { kind: 'conflict', status: 409, title: 'The hold no longer exists' },

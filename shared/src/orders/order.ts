@@ -72,6 +72,8 @@ export interface Order extends OrderState {
   releasing?: readonly string[];
   /** Units that are sold and the ledger may still hold. */
   shipping?: readonly string[];
+  /** Orders of the house only: the sale that these units move to; `shipping` stays until they are there. */
+  to?: string;
   /** Deadline of an unpaid hold; never changes. */
   expiresAt: Date | null;
   outbox?: readonly OutboxEntry[];

@@ -1,3 +1,4 @@
+export { faultPoint } from './fault-point.ts';
 export { createSystemRandom, systemClock, type Clock, type Random } from './ports.ts';
 export { repeat } from './repeat.ts';
 export { runService } from './run-service.ts';

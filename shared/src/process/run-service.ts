@@ -7,6 +7,7 @@ import {
   type Environment,
 } from '../config/index.ts';
 import { createLogger, type Logger } from '../log/index.ts';
+import { armFaultPoint, type FaultPoint } from './fault-point.ts';
 import type { Service } from './service.ts';
 
 const oldestNode = 24;
@@ -19,7 +20,7 @@ const shutdownLimitMs = 25_000;
  * usable ends it with 78 and every problem; a defect at start or later with 1.
  */
 export async function runService<
-  T extends ConfigTable & { logLevel: ConfigTable[string] },
+  T extends ConfigTable & { logLevel: ConfigTable[string]; fault: ConfigTable[string] },
 >(options: {
   name: string;
   config: T;
@@ -29,6 +30,7 @@ export async function runService<
   requireNode();
   const config = readConfig(options.config, options.env);
   const log = createLogger({ service: options.name, level: String(config.logLevel) });
+  armFault(config.fault as FaultPoint | undefined, options.env);
   const service = options.build(config, log);
   closeWithGrace({ delay: shutdownLimitMs, logger: false }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'a defect ends this process');
@@ -42,6 +44,14 @@ export async function runService<
     await service.stop();
     process.exit(1);
   }
+}
+
+function armFault(point: FaultPoint | undefined, env: Environment): void {
+  if (point && env.NODE_ENV === 'production') {
+    process.stderr.write('QUICKSALE_FAULT is for tests, not for production\n');
+    process.exit(configExitCode);
+  }
+  armFaultPoint(point);
 }
 
 function requireNode(): void {

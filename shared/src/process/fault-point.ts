@@ -1,0 +1,31 @@
+/** Places where a test may have a process die, in the order of the steps they stand behind. */
+export const faultPoints = [
+  'after-sale-written',
+  'after-sale-claimed',
+  'after-sale-put',
+  'after-marked-away',
+  'after-round-written',
+  'after-round-moved',
+  'after-round-closed',
+  'after-product-moved',
+  'after-claim-dropped',
+  'after-house-reserve',
+  'after-house-record',
+  'after-house-ship',
+  'after-house-movement',
+  'after-expiry-claimed',
+  'after-expiry-written',
+] as const;
+export type FaultPoint = (typeof faultPoints)[number];
+
+let armed: FaultPoint | undefined;
+
+/** From now on the process dies as soon as it gets to this point. */
+export function armFaultPoint(point: FaultPoint | undefined): void {
+  armed = point;
+}
+
+/** Dies here, as by kill -9, when this point is armed: nothing is flushed, closed or said. */
+export function faultPoint(point: FaultPoint): void {
+  if (point === armed) process.kill(process.pid, 'SIGKILL');
+}
