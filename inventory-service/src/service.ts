@@ -35,13 +35,24 @@ import { productChangeRoutes } from './products/product-change.routes.ts';
 import { productListRoutes } from './products/product-list.routes.ts';
 import { productRoutes } from './products/products.routes.ts';
 import { createMongoSaleStore } from './sales/mongo-sale-store.ts';
+import {
+  createMongoTimedSaleStore,
+  createTimedSaleIndexes,
+} from './sales/mongo-timed-sale-store.ts';
+import { runSales } from './sales/run-sales.ts';
+import { saleChangeRoutes } from './sales/sale-change.routes.ts';
+import { saleRoutes } from './sales/sales.routes.ts';
 import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
 import { movementRoutes } from './stock/movements.routes.ts';
+import type { HouseOrders } from './stock/house-orders.ts';
+import { createHttpHouseOrders } from './stock/http-house-orders.ts';
 import { createMongoMovementStore, createMovementIndexes } from './stock/mongo-movement-store.ts';
+import { arrivalRoutes, stockRoutes } from './stock/stock.routes.ts';
 
 export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
   bus?: EventBus & Part;
+  houseOrders?: HouseOrders;
 }
 
 /** inventory-service: products and their stock, upkeep of the ledger, the answer to new orders. */
@@ -74,9 +85,13 @@ export function buildService(
     }),
   });
   const sales = createMongoSaleStore(mongo);
-  const creation = {
+  const deps = {
     products: createMongoProductStore(mongo),
     sales,
+    timedSales: createMongoTimedSaleStore(mongo),
+    houseOrders:
+      overrides.houseOrders ??
+      createHttpHouseOrders({ url: config.orderAdminUrl, internalKey: config.internalKey }),
     movements: createMongoMovementStore(mongo),
     ledger,
     clock,
@@ -98,12 +113,15 @@ export function buildService(
       }),
     routes: [
       ...productListRoutes({
-        ...creation,
-        listing: createFreshListing({ products: creation.products, clock }),
+        ...deps,
+        listing: createFreshListing({ products: deps.products, clock }),
       }),
-      ...productRoutes({ ...creation, currency: config.currency }),
-      ...productChangeRoutes(creation),
-      ...movementRoutes(creation),
+      ...productRoutes({ ...deps, currency: config.currency }),
+      ...productChangeRoutes(deps),
+      ...movementRoutes(deps),
+      ...stockRoutes(deps),
+      ...saleRoutes(deps),
+      ...saleChangeRoutes(deps),
     ],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
@@ -114,6 +132,7 @@ export function buildService(
     host: config.host,
     adminPort: config.adminPort,
     internalKey: config.internalKey,
+    internalRoutes: arrivalRoutes(deps),
     parts: [
       mongo,
       redis,
@@ -123,6 +142,7 @@ export function buildService(
           await checkShardCount(redis, keys);
           await createProductIndexes(mongo);
           await createMovementIndexes(mongo);
+          await createTimedSaleIndexes(mongo);
         },
         stop: async () => undefined,
       },
@@ -140,15 +160,16 @@ export function buildService(
         everyMs: 2_000,
         log,
         work: async () => {
-          await finishPending(creation);
-          await followRecentMovements(creation);
+          await finishPending(deps);
+          await followRecentMovements(deps);
         },
       }),
+      repeat({ name: 'sale runner', everyMs: 1_000, log, work: () => runSales(deps) }),
       repeat({
         name: 'movement walk',
         everyMs: 60_000,
         log,
-        work: () => followAllMovements(creation),
+        work: () => followAllMovements(deps),
       }),
       bus,
       bus.createConsumer(

@@ -34,7 +34,7 @@ const deps = {
       stored = { ...stored, ...change, version: version + 1 };
       return stored;
     },
-    listPrices: async () => [{ productId: 'p', price: stored.price }],
+    listLines: async () => [{ productId: 'p', price: stored.price }],
     markFinished: async () => void calls.push('finished'),
   } as unknown as ChangeDeps['products'],
   sales: {
@@ -83,7 +83,7 @@ describe('changing a product', () => {
   });
 
   it('does not touch the price of a timed sale', async () => {
-    const inSale = { ...finished, saleId: 'sale' };
+    const inSale = { ...finished, claimedBy: 'sale' };
     expect(await changeProduct(deps, inSale, { price: 1 })).toEqual({ kind: 'product-in-sale' });
     expect(await changeProduct(deps, inSale, { name: 'N' })).toMatchObject({ kind: 'changed' });
   });

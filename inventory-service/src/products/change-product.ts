@@ -30,7 +30,7 @@ export async function changeProduct(
     return { kind: 'changed', product };
   }
   const isPriceNew = change.price !== undefined;
-  if (isPriceNew && product.saleId !== product.merchantId) return { kind: 'product-in-sale' };
+  if (isPriceNew && product.claimedBy) return { kind: 'product-in-sale' };
   const at = new Date(deps.clock.now());
   const changed = await deps.products.change(
     product,

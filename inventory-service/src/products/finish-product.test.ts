@@ -39,10 +39,13 @@ const deps: FinishDeps = {
     listChangedSince: async () => [],
     raiseVersion: async () => undefined,
     change: async () => undefined,
-    listPrices: async (saleId) => {
+    listLines: async (saleId) => {
       calls.push('prices');
-      return [{ productId: `p-${saleId}`, price: 100 }];
+      return [{ productId: `p-${saleId}`, price: 100, away: false }];
     },
+    claim: async () => 'claimed',
+    dropClaim: async () => undefined,
+    moveToSale: async () => true,
     findPending: async (before) => {
       calls.push(`pending before ${before.getTime()}`);
       return pending;

@@ -1,8 +1,9 @@
-import { AppError, toAppError, unavailable } from '@quicksale/shared/errors';
+import { toAppError } from '@quicksale/shared/errors';
 import type { Logger } from '@quicksale/shared/log';
 import type { Clock } from '@quicksale/shared/process';
-import type { LedgerRefusal, StockLedger } from '@quicksale/shared/stock-ledger';
-import { standingSettings } from '../sales/sale.ts';
+import type { StockLedger } from '@quicksale/shared/stock-ledger';
+import { requireDone } from '../ledger-answers.ts';
+import { putStanding } from '../sales/put-standing.ts';
 import type { SaleStore } from '../sales/sale-store.ts';
 import type { MovementStore } from '../stock/movement.ts';
 import type { Product } from './product.ts';
@@ -22,16 +23,9 @@ const ensureSale: Step = ({ sales }, product) =>
 
 /**
  * All of this happens in the standing sale, whose id is the merchant's, whatever sale the product is
- * in by now. Prices are read after the version was raised: whoever has the higher version has read every
- * product that a lower one was raised for, so it does not matter which call reaches the ledger.
+ * in by now.
  */
-const putSale: Step = async ({ sales, products, ledger }, product) => {
-  const sale = await sales.raiseSettingsVersion(product.merchantId);
-  const prices = await products.listPrices(product.merchantId);
-  refuse(await ledger.putSale(standingSettings(sale, prices), !sale.ledgerReady));
-  // Before any unit of the sale can be sold: a ledger that forgets it later has lost it.
-  if (!sale.ledgerReady) await sales.markLedgerReady(sale.id);
-};
+const putSale: Step = (deps, product) => putStanding(deps, product.merchantId);
 
 const recordMovement: Step = async ({ movements }, product) => {
   if (product.initialStock === 0) return;
@@ -48,7 +42,7 @@ const recordMovement: Step = async ({ movements }, product) => {
 };
 
 const raise: Step = async ({ ledger }, product) =>
-  refuse(await ledger.raise(product.merchantId, product.id, product.initialStock));
+  requireDone(await ledger.raise(product.merchantId, product.id, product.initialStock));
 
 const markFinished: Step = ({ products }, product) => products.markFinished(product);
 
@@ -64,21 +58,6 @@ export const finishingSteps: readonly Step[] = [
 /** Does what is left of a product's creation or new price: MongoDB first, the ledger follows. */
 export async function finishProduct(deps: FinishDeps, product: Product): Promise<void> {
   for (const step of finishingSteps) await step(deps, product);
-}
-
-function refuse(answer: 'put' | 'already' | 'raised' | LedgerRefusal): void {
-  switch (answer) {
-    case 'put':
-    case 'raised':
-    case 'already':
-      return;
-    case 'fenced':
-      throw new AppError('sale-fenced');
-    case 'not_admitted':
-      throw unavailable('The stock ledger is being checked');
-    default:
-      return answer satisfies never;
-  }
 }
 
 /** Younger ones are still being worked on by the request that made them. */

@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 import { createIndexes, type Mongo } from '@quicksale/shared/mongo';
 import { callMongo, insertOrFind } from '../mongo-calls.ts';
-import type { Product } from './product.ts';
+import { currentPrice, formerSalesAt, type Product } from './product.ts';
 import type { ProductStore } from './product-store.ts';
 
 type ProductDocument = Omit<Product, 'id'> & { _id: mongoose.Types.ObjectId };
@@ -15,6 +15,12 @@ const schema = new mongoose.Schema<ProductDocument>(
     merchantId: { type: String, required },
     saleId: { type: String, required },
     saleChangedAt: { type: Date, required },
+    formerSales: {
+      type: [{ _id: false, saleId: { type: String, required }, leftAt: { type: Date, required } }],
+      default: undefined,
+    },
+    claimedBy: { type: String },
+    salePrice: { type: Number },
     sku: { type: String, required },
     name: { type: String, required },
     // Mongoose takes an empty text for a missing one.
@@ -50,14 +56,14 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
   const products = mongo.connection.model('Product', schema);
 
   async function listed(filter: mongoose.QueryFilter<ProductDocument>) {
-    const fields = { saleId: 1, name: 1, category: 1, price: 1, archived: 1 };
+    const fields = { saleId: 1, name: 1, category: 1, price: 1, salePrice: 1, archived: 1 };
     const found = await callMongo(() => products.find(filter, fields).batchSize(5_000).lean());
-    return found.map(({ _id, saleId, name, category, price, archived }) => ({
+    return found.map(({ _id, saleId, name, category, archived, ...prices }) => ({
       id: _id.toHexString(),
       saleId,
       name,
       category,
-      price,
+      price: currentPrice(prices),
       archived,
     }));
   }
@@ -120,9 +126,52 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
       return changed ? fromDocument(changed) : undefined;
     },
 
-    listPrices: async (saleId) => {
-      const found = await callMongo(() => products.find({ saleId }, { price: 1 }).lean());
-      return found.map(({ _id, price }) => ({ productId: _id.toHexString(), price }));
+    listLines: async (merchantId) => {
+      const fields = { price: 1, claimedBy: 1 };
+      const found = await callMongo(() => products.find({ merchantId }, fields).lean());
+      return found.map(({ _id, price, claimedBy }) => ({
+        productId: _id.toHexString(),
+        price,
+        away: claimedBy !== undefined,
+      }));
+    },
+
+    claim: async (id, saleId, at) => {
+      await callMongo(() =>
+        products.updateOne(
+          { _id: id, archived: false, claimedBy: mongoose.trusted({ $exists: false }) },
+          { $set: { claimedBy: saleId, updatedAt: at }, $inc: { version: 1 } },
+        ),
+      );
+      const found = await callMongo(() => products.findById(id, { claimedBy: 1 }).lean());
+      return found?.claimedBy === saleId ? 'claimed' : 'taken';
+    },
+
+    dropClaim: async (id, saleId, at) => {
+      await callMongo(() =>
+        products.updateOne(
+          { _id: id, claimedBy: saleId },
+          { $unset: { claimedBy: '' }, $set: { updatedAt: at }, $inc: { version: 1 } },
+        ),
+      );
+    },
+
+    moveToSale: async (product, { saleId, salePrice }, at) => {
+      const left =
+        product.saleId === saleId
+          ? {}
+          : { saleId, saleChangedAt: at, formerSales: formerSalesAt(product, at) };
+      const { matchedCount } = await callMongo(() =>
+        products.updateOne(
+          { _id: product.id, version: product.version },
+          {
+            $set: { ...left, updatedAt: at, ...(salePrice !== undefined && { salePrice }) },
+            ...(salePrice === undefined && { $unset: { salePrice: '' } }),
+            $inc: { version: 1 },
+          },
+        ),
+      );
+      return matchedCount === 1;
     },
 
     findPending: async (before, limit) => {

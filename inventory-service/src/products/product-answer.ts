@@ -32,7 +32,7 @@ export const productReply = z.object({
   updatedAt: z.string(),
 });
 
-type StockReader = Pick<StockLedger, 'shownStock'>;
+export type StockReader = Pick<StockLedger, 'shownStock'>;
 
 /** A product with its stock at this moment, and the entity tag of just that. */
 export async function productAnswer(ledger: StockReader, product: Product) {

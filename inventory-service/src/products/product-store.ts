@@ -23,8 +23,24 @@ export interface ProductStore {
     change: ProductChange & { archived?: true; pendingSince?: Date },
     at: Date,
   ): Promise<Product | undefined>;
-  /** What the ledger has to know of all products of a sale. */
-  listPrices(saleId: string): Promise<{ productId: string; price: number }[]>;
+  /** What the ledger has to know of a merchant's products in the standing sale. */
+  listLines(merchantId: string): Promise<{ productId: string; price: number; away: boolean }[]>;
+  /**
+   * Claims a product for a timed sale, once: a product is in one unfinished sale at a time. From then
+   * on it is away from the standing sale.
+   */
+  claim(id: string, saleId: string, at: Date): Promise<'claimed' | 'taken'>;
+  /** Gives the claim of this sale up; harmless when there is none. */
+  dropClaim(id: string, saleId: string, at: Date): Promise<void>;
+  /**
+   * Lets this version of a product be sold in the sale that has claimed it, at its price, or in the
+   * standing sale again (without `salePrice`); false when there is no such version any more.
+   */
+  moveToSale(
+    product: Product,
+    to: { saleId: string; salePrice?: number },
+    at: Date,
+  ): Promise<boolean>;
   /** Products that the ledger has lacked, or the price of, since before `before`. */
   findPending(before: Date, limit: number): Promise<Product[]>;
   /** Does nothing when the product has changed: then there may be more to bring to the ledger. */

@@ -5,6 +5,12 @@ export interface Product {
   /** The sale that it is sold in: its merchant's standing sale, unless a timed sale has it. */
   saleId: string;
   saleChangedAt: Date;
+  /** Sales of the last day that it was in before: keys of orders made there are still alive. */
+  formerSales?: readonly { saleId: string; leftAt: Date }[];
+  /** The unfinished timed sale that has claimed it. */
+  claimedBy?: string;
+  /** What it costs in the timed sale that it is sold in. */
+  salePrice?: number;
   sku: string;
   name: string;
   description: string;
@@ -59,4 +65,19 @@ export function draftProduct(given: NewProduct, made: { id: string; at: Date }):
     createdAt: made.at,
     updatedAt: made.at,
   };
+}
+
+/** What a buyer pays at present. */
+export const currentPrice = ({ price, salePrice }: Pick<Product, 'price' | 'salePrice'>): number =>
+  salePrice ?? price;
+
+/** Keys of orders live so long. */
+const keyLifeMs = 24 * 3_600_000;
+
+/** The sales that a product has left within a day, once it leaves this one. */
+export function formerSalesAt(product: Product, at: Date): { saleId: string; leftAt: Date }[] {
+  const alive = (product.formerSales ?? []).filter(
+    ({ leftAt }) => at.getTime() - leftAt.getTime() < keyLifeMs,
+  );
+  return [...alive, { saleId: product.saleId, leftAt: at }];
 }

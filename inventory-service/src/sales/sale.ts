@@ -10,10 +10,7 @@ export interface Sale {
 }
 
 /** What the ledger is told of a standing sale. */
-export function standingSettings(
-  sale: Sale,
-  prices: readonly { productId: string; price: number }[],
-): SaleSettings {
+export function standingSettings(sale: Sale, lines: SaleSettings['products']): SaleSettings {
   return {
     saleId: sale.id,
     settingsVersion: sale.settingsVersion,
@@ -23,6 +20,6 @@ export function standingSettings(
     perBuyerLimit: 0,
     holdMs: 0,
     durability: 'safe',
-    products: prices.map(({ productId, price }) => ({ productId, price, away: false })),
+    products: lines,
   };
 }

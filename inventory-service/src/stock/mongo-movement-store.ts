@@ -67,6 +67,7 @@ export function createMongoMovementStore(mongo: Mongo): MovementStore {
 
   return {
     findById,
+    lastUnit: readLastUnit,
 
     insert: async ({ id, ...rest }) => {
       const { saleId, productId, firstUnit } = rest;

@@ -36,6 +36,8 @@ export interface MovementStore {
    */
   append(arrival: Arrival): Promise<Movement>;
   findById(id: string): Promise<Movement | undefined>;
+  /** The highest unit that MongoDB has of a product in a sale; 0: none. */
+  lastUnit(saleId: string, productId: string): Promise<number>;
   /** Movements of a product in all sales, newest first. */
   listOfProduct(
     productId: string,

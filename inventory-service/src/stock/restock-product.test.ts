@@ -34,7 +34,7 @@ beforeEach(() => {
 
 const deps = {
   products: {
-    listPrices: async () => [],
+    listLines: async () => [],
     markFinished: async () => void calls.push('finished'),
     raiseVersion: async () => {
       calls.push('version');

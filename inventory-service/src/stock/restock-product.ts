@@ -1,8 +1,8 @@
 import type { Logger } from '@quicksale/shared/log';
 import type { Clock } from '@quicksale/shared/process';
-import { toAppError } from '@quicksale/shared/errors';
 import { finishProduct, type FinishDeps } from '../products/finish-product.ts';
 import type { Product } from '../products/product.ts';
+import { followMovement } from './follow-movement.ts';
 import type { Movement, MovementStore, restockReasons } from './movement.ts';
 
 export interface RestockDeps extends FinishDeps {
@@ -49,13 +49,13 @@ export async function restockProduct(deps: RestockDeps, given: Restock): Promise
     at: new Date(deps.clock.now()),
   });
   if (!isSame(movement, given)) return { kind: 'key-reused' };
-  const isRaised = await follow(deps, movement);
+  const isRaised = await followMovement(deps, movement);
   return { kind: 'restocked', product: risen, isRaised, isReplay: false };
 }
 
 async function replay(deps: RestockDeps, given: Restock, movement: Movement): Promise<Restocked> {
   if (!isSame(movement, given)) return { kind: 'key-reused' };
-  const isRaised = await follow(deps, movement);
+  const isRaised = await followMovement(deps, movement);
   return { kind: 'restocked', product: given.product, isRaised, isReplay: true };
 }
 
@@ -63,16 +63,3 @@ const isSame = (movement: Movement, { product, units, reason }: Restock) =>
   movement.productId === product.id &&
   movement.reason === reason &&
   movement.lastUnit - movement.firstUnit + 1 === units;
-
-/** A ledger that is away changes nothing about the units: they are the merchant's. */
-async function follow({ ledger, log }: RestockDeps, movement: Movement): Promise<boolean> {
-  const { saleId, productId, lastUnit } = movement;
-  try {
-    const answer = await ledger.raise(saleId, productId, lastUnit);
-    return answer === 'raised' || answer === 'already';
-  } catch (error) {
-    if (toAppError(error).kind !== 'unavailable') throw error;
-    log.warn({ err: error, productId }, 'new units wait for the ledger');
-    return false;
-  }
-}

@@ -150,5 +150,7 @@ export interface StockLedger {
   shownStock(
     products: readonly { saleId: string; productId: string }[],
   ): Promise<(ShownStock | null)[]>;
+  /** Milliseconds since the epoch by the clock that decides whether the sale is open. */
+  clock(saleId: string): Promise<number>;
   shards: number;
 }

@@ -329,7 +329,7 @@ const emptySale = () => ({
   holds: new Map<string, HoldRecord>(),
 });
 
-type Operations = Omit<StockLedger, 'shards' | 'snapshot' | 'shownStock' | 'lastUnits'>;
+type Operations = Omit<StockLedger, 'shards' | 'snapshot' | 'shownStock' | 'lastUnits' | 'clock'>;
 /** The same operations, answered at once. */
 type Synchronous = {
   [K in keyof Operations]: (

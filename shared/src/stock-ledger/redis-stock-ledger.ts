@@ -194,6 +194,10 @@ export function createRedisStockLedger(options: {
       });
       return status as 'fenced' | 'already' | 'not_admitted';
     },
+    clock: async () => {
+      const [seconds, microseconds] = await guarded(connection.client.time());
+      return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+    },
     shownStock: async (products) => {
       const pipeline = connection.client.pipeline();
       for (const { saleId, productId: id } of products)

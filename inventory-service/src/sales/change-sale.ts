@@ -1,0 +1,62 @@
+import { AppError } from '@quicksale/shared/errors';
+import { advanceSale, type AdvanceDeps } from './advance-sale.ts';
+import { availableUnits } from './move-units.ts';
+import { restock, type ChangeRefusal, type SaleChange } from './sale-changes.ts';
+import { SaleChanged, saveOpen } from './save-sale.ts';
+import type { TimedSale } from './timed-sale.ts';
+
+export type ChangedSale = { kind: 'changed'; sale: TimedSale } | ChangeRefusal;
+
+/** Rounds of deciding again because the sale was written meanwhile, most often by its own moves. */
+const mostRounds = 20;
+
+/**
+ * Changes a sale: the decision is written first, then the ledger hears of it, from here or, should
+ * this fail midway, from the runner. `read` brings the sale and throws when its caller may not change
+ * it as it is. A change that has been made before is brought to its end once more.
+ */
+export async function changeSale(
+  deps: AdvanceDeps,
+  read: () => Promise<TimedSale>,
+  change: SaleChange,
+): Promise<ChangedSale> {
+  for (let round = 1; round <= mostRounds; round += 1) {
+    const sale = await read();
+    const decision = change(sale, deps.clock.now());
+    if (decision.kind !== 'next') return decision;
+    try {
+      const written = decision.sale === sale ? sale : await saveOpen(deps, decision.sale);
+      return { kind: 'changed', sale: await advanceSale(deps, written) };
+    } catch (error) {
+      if (!(error instanceof SaleChanged)) throw error;
+    }
+  }
+  throw new AppError('overloaded', { message: 'The sale keeps changing: try again' });
+}
+
+export type RestockedSale =
+  ChangedSale | { kind: 'insufficient-stock'; productId: string; available: number };
+
+/** Moves further units of a product from the standing sale into a timed one, all or none. */
+export async function restockSale(
+  deps: AdvanceDeps,
+  read: () => Promise<TimedSale>,
+  wanted: { productId: string; units: number },
+): Promise<RestockedSale> {
+  const { productId, units } = wanted;
+  const { merchantId } = await read();
+  const available = await availableUnits(deps, { saleId: merchantId, productId });
+  if (available < units) return { kind: 'insufficient-stock', productId, available };
+  let goal = 0;
+  const stockOf = (sale: TimedSale) =>
+    sale.items.find((item) => item.productId === productId)?.stock ?? 0;
+  const changed = await changeSale(deps, read, (sale, nowMs) => {
+    const decision = restock(wanted)(sale, nowMs);
+    if (decision.kind === 'next') goal = stockOf(decision.sale);
+    return decision;
+  });
+  // Somebody else was faster: the sale wants no more than it got.
+  if (changed.kind === 'changed' && stockOf(changed.sale) < goal)
+    return { kind: 'insufficient-stock', productId, available };
+  return changed;
+}
