@@ -18,5 +18,6 @@ export type {
   ShownStock,
   StockLedger,
 } from './ledger.ts';
+export { createMemoryStockLedger } from './memory-stock-ledger.ts';
 export { createRedisStockLedger } from './redis-stock-ledger.ts';
 export { checkShardCount } from './shard-count.ts';

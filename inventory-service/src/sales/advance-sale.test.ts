@@ -1,0 +1,275 @@
+import { describe, expect, it } from '@jest/globals';
+import { Crash, createSaleWorld, type SaleWorld } from '../../test/sale-fixture.ts';
+import { changeSale, restockSale } from './change-sale.ts';
+import { createSale, type CreatedSale } from './create-sale.ts';
+import { runSales } from './run-sales.ts';
+import { changeTerms, close, pause, resume } from './sale-changes.ts';
+
+const merchant = {
+  userId: 'a'.repeat(24),
+  role: 'MERCHANT',
+  sessionId: 's',
+  expiresAtMs: 0,
+} as const;
+
+const wish = (world: SaleWorld, productId: string, stock: number) => ({
+  name: 'Sale',
+  opensAt: new Date(world.nowMs() + 10_000),
+  closesAt: new Date(world.nowMs() + 3_600_000),
+  perBuyerLimit: 0,
+  holdMs: 0,
+  durability: 'safe' as const,
+  items: [{ productId, price: 1_999, stock }],
+});
+
+async function givenSale(world: SaleWorld, stock: number, allotted: number) {
+  const { productId, merchantId } = await world.givenProduct(stock);
+  const created = await createSale(world.deps, wish(world, productId, allotted), merchant);
+  if (created.kind !== 'created') throw new Error(JSON.stringify(created));
+  const saleId = created.sale.id;
+  const read = async () => {
+    const sale = world.timed.get(saleId);
+    if (!sale) throw new Error('no sale');
+    return structuredClone(sale);
+  };
+  return { productId, merchantId, saleId, read };
+}
+
+/** Units of a product in both sales; `undefined` in a sale that never had any. */
+const units = (world: SaleWorld, productId: string, ...saleIds: string[]) =>
+  saleIds.map((saleId) => world.stockOf({ saleId, productId })?.stock);
+
+const total = (world: SaleWorld, productId: string, saleIds: readonly string[]) =>
+  units(world, productId, ...saleIds).reduce<number>((sum, stock) => sum + (stock ?? 0), 0);
+
+/** What is left is done by the runner of a process that lives. */
+async function runUntilIdle(world: SaleWorld): Promise<void> {
+  world.dieAt();
+  for (let round = 0; round < 5; round += 1) {
+    world.pass(10_001);
+    await runSales(world.deps);
+  }
+}
+
+const dying = async (work: Promise<unknown>) =>
+  work.then(
+    () => true,
+    (error: unknown) => {
+      if (!(error instanceof Crash)) throw error;
+      return false;
+    },
+  );
+
+describe('making a sale', () => {
+  it('moves units in rounds, then the product with its price', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId, saleId } = await givenSale(world, 2_600, 2_500);
+    expect(units(world, productId, merchantId, saleId)).toEqual([100, 2_500]);
+    expect(world.timed.get(saleId)).toMatchObject({
+      stage: 'ready',
+      ledgerReady: true,
+      runAt: world.timed.get(saleId)?.closesAt,
+      items: [{ allotted: 2_500, rounds: 3 }],
+    });
+    expect(world.products.get(productId)).toMatchObject({
+      saleId,
+      claimedBy: saleId,
+      salePrice: 1_999,
+      formerSales: [{ saleId: merchantId }],
+    });
+  });
+
+  it('moves nothing when there is too little', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId } = await world.givenProduct(9);
+    const refused = await createSale(world.deps, wish(world, productId, 10), merchant);
+    expect(refused).toEqual({
+      kind: 'refused',
+      refusal: { code: 'insufficient-stock', products: [{ productId, available: 9 }] },
+    });
+    expect(units(world, productId, merchantId)).toEqual([9]);
+    expect(world.products.get(productId)).not.toHaveProperty('claimedBy');
+  });
+
+  it('gives back what had moved when the rest is gone meanwhile', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId } = await world.givenProduct(2_500);
+    const { make } = world.deps.houseOrders;
+    let made = 0;
+    const houseOrders: typeof world.deps.houseOrders = {
+      make: async (order) => {
+        made += 1;
+        return made === 3
+          ? { kind: 'insufficient-stock', products: [{ productId, available: 7 }] }
+          : make(order);
+      },
+    };
+    const deps = { ...world.deps, houseOrders };
+    const refused = await createSale(deps, wish(world, productId, 2_500), merchant);
+    expect(refused).toMatchObject({ kind: 'refused', refusal: { code: 'insufficient-stock' } });
+    expect(units(world, productId, merchantId)).toEqual([2_500]);
+    expect(world.products.get(productId)).not.toHaveProperty('claimedBy');
+    const again = await createSale(world.deps, wish(world, productId, 2_500), merchant);
+    expect(again.kind).toBe('created');
+  });
+
+  it('lets a product into one unfinished sale only', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId } = await world.givenProduct(100);
+    const results = await Promise.all(
+      Array.from({ length: 5 }, () => createSale(world.deps, wish(world, productId, 10), merchant)),
+    );
+    expect(results.filter(({ kind }) => kind === 'created')).toHaveLength(1);
+    const refusals = results.flatMap((one: CreatedSale) =>
+      one.kind === 'refused' ? [one.refusal.code] : [],
+    );
+    expect(refusals).toEqual(Array(4).fill('product-in-sale'));
+    await runUntilIdle(world);
+    expect(total(world, productId, [merchantId, ...world.timed.keys()])).toBe(100);
+  });
+
+  it("takes only the merchant's own products", async () => {
+    const world = createSaleWorld();
+    const { productId } = await world.givenProduct(10, 'b'.repeat(24));
+    const given = wish(world, productId, 1);
+    expect(await createSale(world.deps, given, merchant)).toEqual({
+      kind: 'unknown-product',
+      productId,
+    });
+    const other = await world.givenProduct(10);
+    const mixed = {
+      ...given,
+      items: [...given.items, { ...given.items[0]!, productId: other.productId }],
+    };
+    expect(await createSale(world.deps, mixed, { ...merchant, role: 'ADMIN' })).toEqual({
+      kind: 'several-merchants',
+    });
+  });
+});
+
+describe('a sale whose process dies', () => {
+  it.each([
+    ['right before', false],
+    ['right after', true],
+  ])('%s any step while it is made is made by the runner, or was never one', async (_, after) => {
+    for (let step = 1; ; step += 1) {
+      const world = createSaleWorld();
+      const { productId, merchantId } = await world.givenProduct(2_000);
+      world.dieAt(step, after);
+      const survived = await dying(createSale(world.deps, wish(world, productId, 1_500), merchant));
+      const inBetween = total(world, productId, [merchantId, ...world.timed.keys()]);
+      expect(inBetween).toBeLessThanOrEqual(2_000);
+      await runUntilIdle(world);
+      const [sale] = world.timed.values();
+      expect(units(world, productId, merchantId, sale?.id ?? '')).toEqual(
+        sale ? [500, 1_500] : [2_000, undefined],
+      );
+      expect(sale?.stage ?? 'ready').toBe('ready');
+      expect(world.products.get(productId)?.saleId).toBe(sale?.id ?? merchantId);
+      if (!survived) continue;
+      process.stdout.write(`allotment: died at each of ${step - 1} steps\n`);
+      expect(step).toBeGreaterThan(20);
+      break;
+    }
+  });
+
+  it.each([
+    ['right before', false],
+    ['right after', true],
+  ])('%s any step while it ends gives everything back', async (_, after) => {
+    for (let step = 1; ; step += 1) {
+      const world = createSaleWorld();
+      const { productId, merchantId, saleId, read } = await givenSale(world, 2_000, 1_500);
+      world.dieAt(step, after);
+      const survived = await dying(changeSale(world.deps, read, close));
+      expect(total(world, productId, [merchantId, saleId])).toBeLessThanOrEqual(2_000);
+      await runUntilIdle(world);
+      const closed = world.timed.get(saleId)?.stage === 'finished';
+      expect(units(world, productId, merchantId, saleId)).toEqual(
+        closed ? [2_000, 0] : [500, 1_500],
+      );
+      expect(world.products.get(productId)?.saleId).toBe(closed ? merchantId : saleId);
+      expect(world.products.get(productId)?.claimedBy).toBe(closed ? undefined : saleId);
+      if (!survived) continue;
+      process.stdout.write(`return: died at each of ${step - 1} steps\n`);
+      expect(step).toBeGreaterThan(15);
+      break;
+    }
+  });
+
+  it('does not matter to two that walk the same road at once', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId } = await world.givenProduct(5_000);
+    world.dieAt(4);
+    await dying(createSale(world.deps, wish(world, productId, 4_500), merchant));
+    world.dieAt();
+    world.pass(10_001);
+    await Promise.all([runSales(world.deps), runSales(world.deps), runSales(world.deps)]);
+    await runUntilIdle(world);
+    const [sale] = world.timed.values();
+    expect(units(world, productId, merchantId, sale?.id ?? '')).toEqual([500, 4_500]);
+  });
+});
+
+describe('a sale that runs', () => {
+  it('ends by itself at its time, and takes late units back', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId, saleId } = await givenSale(world, 50, 40);
+    world.pass(20_000);
+    const [sold] = world.memory.reserve(saleId, [
+      {
+        orderId: 'f'.repeat(24),
+        userId: 'u',
+        kind: 'order',
+        digest: 'd',
+        fingerprint: 'p',
+        facts: '{}',
+        items: [{ productId, quantity: 4 }],
+      },
+    ]);
+    if (sold?.status !== 'reserved') throw new Error('not sold');
+    world.pass(3_600_000);
+    expect(world.state(saleId)).toBe('closed');
+    await runSales(world.deps);
+    expect(world.state(saleId)).toBe('finished');
+    expect(units(world, productId, merchantId, saleId)).toEqual([46, 4]);
+    // Cancelled after the end.
+    world.memory.release(saleId, [{ orderId: 'f'.repeat(24), units: sold.record.units }]);
+    await runUntilIdle(world);
+    expect(units(world, productId, merchantId, saleId)).toEqual([50, 0]);
+    expect(world.timed.get(saleId)).not.toHaveProperty('runAt');
+  });
+
+  it('is paused, resumed and changed in the ledger before its merchant hears of it', async () => {
+    const world = createSaleWorld();
+    const { productId, saleId, read } = await givenSale(world, 50, 40);
+    const ledgerHas = () =>
+      world.memory.dump()[`ql:{${world.shardOf(saleId)}}:sale:${saleId}`] as Record<string, string>;
+    await changeSale(world.deps, read, pause);
+    expect(ledgerHas()).toMatchObject({ state: 'paused', settingsVersion: '2' });
+    expect(await changeSale(world.deps, read, pause)).toMatchObject({
+      sale: { settingsVersion: 2 },
+    });
+    await changeSale(world.deps, read, resume);
+    expect(ledgerHas()).toMatchObject({ state: 'live', settingsVersion: '3' });
+    await changeSale(
+      world.deps,
+      read,
+      changeTerms({ perBuyerLimit: 3, items: [{ productId, price: 777 }] }),
+    );
+    expect(ledgerHas()).toMatchObject({ perBuyerLimit: '3' });
+    expect(world.products.get(productId)?.salePrice).toBe(777);
+  });
+
+  it('gets further units from the standing sale, all or none', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId, saleId, read } = await givenSale(world, 50, 40);
+    expect(await restockSale(world.deps, read, { productId, units: 11 })).toEqual({
+      kind: 'insufficient-stock',
+      productId,
+      available: 10,
+    });
+    await restockSale(world.deps, read, { productId, units: 10 });
+    expect(units(world, productId, merchantId, saleId)).toEqual([0, 50]);
+  });
+});
