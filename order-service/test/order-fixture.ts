@@ -32,6 +32,14 @@ export interface OrderFixture {
     stock: number,
     settings?: Partial<SaleSettings>,
   ): Promise<{ productId: string; saleId: string }>;
+  /** A product as order-service finds it in the catalogue. */
+  givenCatalogueEntry(product: {
+    productId: string;
+    saleId: string;
+    archived?: boolean;
+  }): Promise<void>;
+  /** Settings of a sale in the ledger; what is not given is that of a standing sale. */
+  putSale(settings: Partial<SaleSettings> & { saleId: string }): Promise<void>;
   place(order: {
     userId: string;
     key: string;
@@ -80,6 +88,37 @@ export async function startOrders(
     await redis.client.set(keys.admitted(shard), redis.runId());
   const request = supertest(service.app);
 
+  const givenCatalogueEntry: OrderFixture['givenCatalogueEntry'] = async (product) => {
+    const { productId, saleId, archived = false } = product;
+    const products = mongo.db().collection<{ _id: unknown }>('products');
+    await products.insertOne({
+      _id: new mongo.connection.base.mongo.ObjectId(productId),
+      saleId,
+      saleChangedAt: new Date(0),
+      merchantId: saleId,
+      sku: 'LAMP',
+      name: 'Lamp',
+      currency: 'USD',
+      archived,
+    } as { _id: unknown });
+  };
+  const putSale: OrderFixture['putSale'] = async (settings) => {
+    await ledger.putSale(
+      {
+        settingsVersion: 1,
+        state: 'live',
+        opensAtMs: 0,
+        closesAtMs: 0,
+        perBuyerLimit: 0,
+        holdMs: 0,
+        durability: 'safe',
+        products: [],
+        ...settings,
+      },
+      true,
+    );
+  };
+
   return {
     request,
     bus,
@@ -89,37 +128,17 @@ export async function startOrders(
     ledger,
     givenProduct: async (stock, settings) => {
       const [productId, saleId] = [newId(), newId()];
-      await mongo
-        .db()
-        .collection<{ _id: unknown }>('products')
-        .insertOne({
-          _id: new mongo.connection.base.mongo.ObjectId(productId),
-          saleId,
-          saleChangedAt: new Date(0),
-          merchantId: saleId,
-          sku: 'LAMP',
-          name: 'Lamp',
-          currency: 'USD',
-          archived: false,
-        } as { _id: unknown });
-      await ledger.putSale(
-        {
-          saleId,
-          settingsVersion: 1,
-          state: 'live',
-          opensAtMs: 0,
-          closesAtMs: 0,
-          perBuyerLimit: 0,
-          holdMs: 0,
-          durability: 'safe',
-          products: [{ productId, price: 4999, away: false }],
-          ...settings,
-        },
-        true,
-      );
+      await givenCatalogueEntry({ productId, saleId });
+      await putSale({
+        saleId,
+        products: [{ productId, price: 4999, away: false }],
+        ...settings,
+      });
       await ledger.raise(saleId, productId, stock);
       return { productId, saleId };
     },
+    givenCatalogueEntry,
+    putSale,
     place: ({ userId, key, productId, quantity = 1 }) =>
       request
         .post('/api/orders')
