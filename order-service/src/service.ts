@@ -31,6 +31,7 @@ import {
 } from '@quicksale/shared/stock-ledger';
 import manifest from '../package.json' with { type: 'json' };
 import type { OrderServiceConfig } from './config.ts';
+import { houseOrderRoutes } from './house-orders/house-orders.routes.ts';
 import { createGroupRecorder } from './intake/group-recorder.ts';
 import { intakeRoutes } from './intake/intake.routes.ts';
 import { createMongoBlocks, createOrderNumbers } from './intake/order-numbers.ts';
@@ -38,13 +39,17 @@ import { recordHolds, type Hold } from './intake/record-holds.ts';
 import { createReserveBatcher } from './intake/reserve-batcher.ts';
 import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
 import { orderRoutes } from './orders/orders.routes.ts';
+import { createHttpStockArrivals } from './outbox/http-stock-arrivals.ts';
 import { createRelay } from './outbox/relay.ts';
 import { createUnitReleaser } from './outbox/release-units.ts';
 import { scanOutbox } from './outbox/scan-outbox.ts';
+import { createUnitShipper } from './outbox/ship-units.ts';
+import type { StockArrivals } from './outbox/stock-arrivals.ts';
 
 export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
   bus?: EventBus & Part;
+  arrivals?: StockArrivals;
 }
 
 /** order-service: takes orders, remembers them, tells Kafka, repairs what crashes left. */
@@ -80,13 +85,26 @@ export function buildService(
   const batcher = createReserveBatcher({ ledger, defer });
   const relay = createRelay({ bus, log });
   const releaseUnits = createUnitReleaser({ ledger, orders, log });
+  const shipUnits = createUnitShipper({
+    ledger,
+    orders,
+    log,
+    arrivals:
+      overrides.arrivals ??
+      createHttpStockArrivals({
+        url: config.inventoryAdminUrl,
+        internalKey: config.internalKey,
+        log,
+      }),
+  });
 
-  /** Recording, and what follows from it: the mark is struck off, the event leaves. */
+  /** Recording, and what follows from it: the mark is struck off, a buyer's order is announced. */
   async function recordAndAnnounce(holds: readonly Hold[]) {
     const outcomes = await recordHolds({ orders, ledger, log }, holds);
     const recorded = outcomes.filter((outcome) => outcome.kind === 'recorded');
     for (const { order } of recorded) batcher.noteRecorded(order.saleId, order.id);
-    relay.send(recorded.filter(({ isNew }) => isNew).map(({ order }) => orderCreatedEvent(order)));
+    const announced = recorded.filter(({ order, isNew }) => isNew && order.kind === 'order');
+    relay.send(announced.map(({ order }) => orderCreatedEvent(order)));
     return outcomes;
   }
 
@@ -96,6 +114,16 @@ export function buildService(
     mostUnits: 2_000,
     inFlightLimit: 2,
   });
+  const intake = {
+    clock,
+    random: createSystemRandom(),
+    catalogue: createMongoCatalogue(mongo),
+    orders,
+    ledger: batcher,
+    recorder,
+    numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
+    log,
+  };
   const app = createApp({
     service: 'order-service',
     version: manifest.version,
@@ -109,19 +137,7 @@ export function buildService(
         audience: config.jwtAudience,
         clock,
       }),
-    routes: [
-      ...intakeRoutes({
-        clock,
-        random: createSystemRandom(),
-        catalogue: createMongoCatalogue(mongo),
-        orders,
-        ledger: batcher,
-        recorder,
-        numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
-        log,
-      }),
-      ...orderRoutes({ clock, orders, relay, releaseUnits }),
-    ],
+    routes: [...intakeRoutes(intake), ...orderRoutes({ clock, orders, relay, releaseUnits })],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
@@ -131,6 +147,7 @@ export function buildService(
     host: config.host,
     adminPort: config.adminPort,
     internalKey: config.internalKey,
+    internalRoutes: houseOrderRoutes({ ...intake, holds: ledger, shipUnits }),
     parts: [
       mongo,
       { name: 'indexes', start: () => createOrderIndexes(mongo), stop: async () => undefined },
@@ -167,6 +184,7 @@ export function buildService(
             clock,
             log,
             releaseUnits,
+            shipUnits,
             backlog: async () =>
               (await bus.lag('quicksale.inventory-service', orderCreated)) +
               (await bus.lag('quicksale.kafka-processor', inventoryResult)),

@@ -9,12 +9,16 @@ import {
   createRedisStockLedger,
   ledgerKeys,
   type LedgerKeys,
+  type SaleSettings,
   type StockLedger,
 } from '@quicksale/shared/stock-ledger';
 import { newId, testNamespace } from '@quicksale/shared/testing';
 import supertest from 'supertest';
 import { config as configTable } from '../src/config.ts';
-import { buildService } from '../src/service.ts';
+import type { HouseOrderRequest } from '../src/house-orders/house-order-request.ts';
+import { buildService, type Overrides } from '../src/service.ts';
+
+const internalKey = 'an internal key of a test';
 
 export interface OrderFixture {
   request: ReturnType<typeof supertest>;
@@ -23,14 +27,27 @@ export interface OrderFixture {
   redis: RedisConnection;
   keys: LedgerKeys;
   ledger: StockLedger;
-  /** A product with this stock in a sale of its own. */
-  givenProduct(stock: number): Promise<{ productId: string; saleId: string }>;
+  /** A product with this stock in a sale of its own: a standing one, unless the settings say else. */
+  givenProduct(
+    stock: number,
+    settings?: Partial<SaleSettings>,
+  ): Promise<{ productId: string; saleId: string }>;
+  /** A product as order-service finds it in the catalogue. */
+  givenCatalogueEntry(product: {
+    productId: string;
+    saleId: string;
+    archived?: boolean;
+  }): Promise<void>;
+  /** Settings of a sale in the ledger; what is not given is that of a standing sale. */
+  putSale(settings: Partial<SaleSettings> & { saleId: string }): Promise<void>;
   place(order: {
     userId: string;
     key: string;
     productId: string;
     quantity?: number;
   }): supertest.Test;
+  /** Asks for an order of the house on the admin port. */
+  placeForHouse(order: HouseOrderRequest, key?: string): supertest.Test;
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
   stop(): Promise<void>;
 }
@@ -38,6 +55,7 @@ export interface OrderFixture {
 /** The service on real stores in a namespace of its own; the bus is in memory. */
 export async function startOrders(
   overrides: Readonly<Record<string, string>> = {},
+  parts: Pick<Overrides, 'arrivals'> = {},
 ): Promise<OrderFixture> {
   const namespace = testNamespace('intake');
   const config = loadConfig(configTable, {
@@ -45,13 +63,14 @@ export async function startOrders(
     NAMESPACE: namespace,
     ORDER_SERVICE_PORT: '0',
     ORDER_SERVICE_ADMIN_PORT: '0',
-    INTERNAL_KEY: 'an internal key of a test',
+    INTERNAL_KEY: internalKey,
     ...overrides,
   });
   const log = createLogger({ service: 'order-service', level: 'silent' });
   const bus = createMemoryBus({ log });
   const part = { name: 'bus', start: async () => undefined, stop: async () => undefined };
   const service = buildService(config, log, {
+    ...parts,
     bus: { ...bus, ...part },
     verifyAccessToken: async (token) => {
       const [, userId] = /^user-([0-9a-f]{24})$/.exec(token) ?? [];
@@ -69,6 +88,37 @@ export async function startOrders(
     await redis.client.set(keys.admitted(shard), redis.runId());
   const request = supertest(service.app);
 
+  const givenCatalogueEntry: OrderFixture['givenCatalogueEntry'] = async (product) => {
+    const { productId, saleId, archived = false } = product;
+    const products = mongo.db().collection<{ _id: unknown }>('products');
+    await products.insertOne({
+      _id: new mongo.connection.base.mongo.ObjectId(productId),
+      saleId,
+      saleChangedAt: new Date(0),
+      merchantId: saleId,
+      sku: 'LAMP',
+      name: 'Lamp',
+      currency: 'USD',
+      archived,
+    } as { _id: unknown });
+  };
+  const putSale: OrderFixture['putSale'] = async (settings) => {
+    await ledger.putSale(
+      {
+        settingsVersion: 1,
+        state: 'live',
+        opensAtMs: 0,
+        closesAtMs: 0,
+        perBuyerLimit: 0,
+        holdMs: 0,
+        durability: 'safe',
+        products: [],
+        ...settings,
+      },
+      true,
+    );
+  };
+
   return {
     request,
     bus,
@@ -76,44 +126,30 @@ export async function startOrders(
     redis,
     keys,
     ledger,
-    givenProduct: async (stock) => {
+    givenProduct: async (stock, settings) => {
       const [productId, saleId] = [newId(), newId()];
-      await mongo
-        .db()
-        .collection<{ _id: unknown }>('products')
-        .insertOne({
-          _id: new mongo.connection.base.mongo.ObjectId(productId),
-          saleId,
-          saleChangedAt: new Date(0),
-          merchantId: saleId,
-          sku: 'LAMP',
-          name: 'Lamp',
-          currency: 'USD',
-          archived: false,
-        } as { _id: unknown });
-      await ledger.putSale(
-        {
-          saleId,
-          settingsVersion: 1,
-          state: 'live',
-          opensAtMs: 0,
-          closesAtMs: 0,
-          perBuyerLimit: 0,
-          holdMs: 0,
-          durability: 'safe',
-          products: [{ productId, price: 4999, away: false }],
-        },
-        true,
-      );
+      await givenCatalogueEntry({ productId, saleId });
+      await putSale({
+        saleId,
+        products: [{ productId, price: 4999, away: false }],
+        ...settings,
+      });
       await ledger.raise(saleId, productId, stock);
       return { productId, saleId };
     },
+    givenCatalogueEntry,
+    putSale,
     place: ({ userId, key, productId, quantity = 1 }) =>
       request
         .post('/api/orders')
         .set('Authorization', `Bearer user-${userId}`)
         .set('Idempotency-Key', key)
         .send({ items: [{ productId, quantity }] }),
+    placeForHouse: (order, key = internalKey) =>
+      supertest(`http://127.0.0.1:${service.adminPort()}`)
+        .post('/internal/house-orders')
+        .set('x-internal-key', key)
+        .send(order),
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
     stop: async () => {
       await service.stop();

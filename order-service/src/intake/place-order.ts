@@ -1,30 +1,16 @@
 import type { Catalogue, CatalogueProduct } from '@quicksale/shared/catalogue';
-import {
-  idempotencyDigest,
-  orderFromHold,
-  requestFingerprint,
-  type Order,
-  type OrderFacts,
-  type OrderStore,
-} from '@quicksale/shared/orders';
-import type { Logger } from '@quicksale/shared/log';
-import type { Clock, Random } from '@quicksale/shared/process';
-import type { ReserveReply, ReserveRequest } from '@quicksale/shared/stock-ledger';
-import type { GroupRecorder } from './group-recorder.ts';
-import type { OrderNumbers } from './order-numbers.ts';
+import { idempotencyDigest, requestFingerprint, type OrderStore } from '@quicksale/shared/orders';
 import type { OrderRequest } from './order-request.ts';
-import type { RecordingOutcome } from './record-holds.ts';
-import type { ReserveBatcher } from './reserve-batcher.ts';
+import {
+  reserveOrder,
+  type KeyFacts,
+  type ReserveOrderDeps,
+  type ReserveOrderResult,
+} from './reserve-order.ts';
 
-export interface PlaceOrderDeps {
-  clock: Clock;
-  random: Random;
+export interface PlaceOrderDeps extends ReserveOrderDeps {
   catalogue: Catalogue;
   orders: OrderStore;
-  ledger: Pick<ReserveBatcher, 'reserve'>;
-  recorder: Pick<GroupRecorder, 'record'>;
-  numbers: OrderNumbers;
-  log: Logger;
 }
 
 export interface PlaceOrderInput {
@@ -36,16 +22,7 @@ export interface PlaceOrderInput {
   body: OrderRequest;
 }
 
-/** Answers of the ledger that are answers to the buyer. */
-type LedgerAnswer = Exclude<ReserveReply, { status: 'reserved' | 'replayed' }>;
-
-export type PlaceOrderResult =
-  | { status: 'created'; order: Order; replayed: boolean }
-  | LedgerAnswer
-  | { status: 'mixed_sales' }
-  /** The units are taken and the key is good: asking again completes the order. */
-  | { status: 'not_recorded' }
-  | { status: 'in_doubt' };
+export type PlaceOrderResult = ReserveOrderResult | { status: 'mixed_sales' };
 
 /**
  * Places an order: the ledger decides, then MongoDB remembers, then the buyer is told. A repeat with
@@ -63,33 +40,38 @@ export async function placeOrder(
     fingerprint: requestFingerprint(input.body),
   };
   const first = await tryOnce(deps, input, key);
-  if (first.status !== 'unknown_product' && first.status !== 'closed') return finish(first);
+  if (first.status !== 'unknown_product' && first.status !== 'closed') return first;
   // The product may have moved to another sale since its mapping was cached.
   for (const { productId } of input.body.items) deps.catalogue.forget(productId);
-  return finish(await tryOnce(deps, input, key));
+  return tryOnce(deps, input, key);
 }
-
-interface KeyFacts {
-  digest: string;
-  fingerprint: string;
-}
-
-type Attempt = PlaceOrderResult | { status: 'dead_key'; orderId: string };
-
-/** A key that died twice within one request: another process is at it; the buyer asks again. */
-const finish = (attempt: Attempt): PlaceOrderResult =>
-  attempt.status === 'dead_key' ? { status: 'not_recorded' } : attempt;
 
 async function tryOnce(
   deps: PlaceOrderDeps,
-  input: PlaceOrderInput,
+  { userId, key: givenKey, body }: PlaceOrderInput,
   key: KeyFacts,
-): Promise<Attempt> {
-  const found = await findSale(deps, input.body.items);
+): Promise<PlaceOrderResult> {
+  const found = await findSale(deps, body.items);
   if (found.status !== 'found') return found;
-  const attempt = await reserveOnce(deps, input, key, found);
-  if (attempt.status !== 'dead_key') return attempt;
-  return reserveOnce(deps, input, key, found, attempt.orderId);
+  const { saleId, products } = found;
+  return reserveOrder(deps, {
+    kind: 'order',
+    saleId,
+    userId,
+    key,
+    items: products.map(({ id, sku, name }, index) => ({
+      productId: id,
+      sku,
+      name,
+      quantity: body.items[index]?.quantity ?? 0,
+    })),
+    facts: {
+      currency: products[0]?.currency ?? '',
+      key: givenKey,
+      ...(body.shippingAddress && { shippingAddress: body.shippingAddress }),
+      ...(body.billingAddress && { billingAddress: body.billingAddress }),
+    },
+  });
 }
 
 interface FoundSale {
@@ -116,95 +98,3 @@ async function findSale(
     return { status: 'mixed_sales' };
   return { status: 'found', saleId: first.saleId, products };
 }
-
-async function reserveOnce(
-  deps: PlaceOrderDeps,
-  input: PlaceOrderInput,
-  key: KeyFacts,
-  { saleId, products }: FoundSale,
-  replaces?: string,
-): Promise<Attempt> {
-  const orderNumber = await deps.numbers.take();
-  const facts: OrderFacts = {
-    orderNumber,
-    saleId,
-    currency: products[0]?.currency ?? '',
-    items: products.map(({ id, sku, name }, index) => ({
-      productId: id,
-      sku,
-      name,
-      quantity: input.body.items[index]?.quantity ?? 0,
-    })),
-    key: input.key,
-    ...key,
-    ...(input.body.shippingAddress && { shippingAddress: input.body.shippingAddress }),
-    ...(input.body.billingAddress && { billingAddress: input.body.billingAddress }),
-  };
-  const request: ReserveRequest = {
-    orderId: deps.random.objectId(deps.clock.now()),
-    userId: input.userId,
-    kind: 'order',
-    ...key,
-    ...(replaces && { replaces }),
-    facts: JSON.stringify(facts),
-    items: input.body.items,
-  };
-  // When this throws, the order may exist: its number is not given back.
-  const reply = await deps.ledger.reserve(saleId, request);
-  if (reply.status === 'reserved')
-    return afterRecording(
-      deps,
-      await deps.recorder.record({ saleId, record: reply.record }),
-      key,
-      false,
-    );
-  deps.numbers.giveBack(orderNumber);
-  return reply.status === 'replayed' ? replay(deps, reply, key, saleId) : reply;
-}
-
-/** The key names an order already. Whoever gets here completes it; nobody waits for anybody. */
-async function replay(
-  deps: PlaceOrderDeps,
-  reply: Extract<ReserveReply, { status: 'replayed' }>,
-  key: KeyFacts,
-  saleId: string,
-): Promise<Attempt> {
-  // A record keeps its facts for a day; later only its units.
-  const record = reply.record?.facts ? reply.record : undefined;
-  if (record && reply.recorded)
-    return { status: 'created', order: orderFromHold(record, saleId), replayed: true };
-  if (record)
-    return afterRecording(deps, await deps.recorder.record({ saleId, record }), key, true);
-  const [order] = await deps.orders.findRelated({
-    ids: [reply.orderId],
-    digests: [key.digest],
-    units: [],
-  });
-  return order ? namedByKey(order, key) : { status: 'dead_key', orderId: reply.orderId };
-}
-
-function afterRecording(
-  deps: PlaceOrderDeps,
-  outcome: RecordingOutcome,
-  key: KeyFacts,
-  replayed: boolean,
-): Attempt {
-  switch (outcome.kind) {
-    case 'recorded':
-      return { status: 'created', order: outcome.order, replayed };
-    case 'key-names-other':
-      return namedByKey(outcome.order, key);
-    case 'in-doubt':
-      return { status: 'in_doubt' };
-    case 'not-recorded':
-      return { status: 'not_recorded' };
-    case 'refused':
-      deps.log.error({ err: outcome.cause }, 'MongoDB refuses an order document');
-      return { status: 'not_recorded' };
-  }
-}
-
-const namedByKey = (order: Order, { fingerprint }: KeyFacts): Attempt =>
-  order.requestFingerprint === fingerprint
-    ? { status: 'created', order, replayed: true }
-    : { status: 'key_reused' };

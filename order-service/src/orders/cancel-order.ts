@@ -35,7 +35,7 @@ export async function cancelOrder(
 ): Promise<CancelOrderResult> {
   for (let round = 0; round < mostRounds; round += 1) {
     const order = await deps.orders.findOwn(input.userId, input.orderId);
-    if (!order || order.kind === 'house') return { status: 'not_found' };
+    if (!order) return { status: 'not_found' };
     const outcome = applyFact(order, {
       type: 'cancel',
       by: input.userId,

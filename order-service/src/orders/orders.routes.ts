@@ -40,7 +40,7 @@ export function orderRoutes(deps: CancelOrderDeps): Route[] {
       },
       async ({ params }, { principal, header }) => {
         const found = await orders.findOwn(principal.userId, params.id);
-        if (!found || found.kind === 'house') throw notFound();
+        if (!found) throw notFound();
         const headers = { ETag: `"${found.version}"` };
         if (header('if-none-match') === headers.ETag) return { status: 304, headers };
         return { status: 200, headers, body: orderView(found) };

@@ -1,16 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
 import type { OutgoingEvent } from '@quicksale/shared/contracts';
 import { createLogger } from '@quicksale/shared/log';
-import { createMemoryOrderStore } from '@quicksale/shared/orders';
-import { givenOrder } from '@quicksale/shared/testing';
+import { createMemoryOrderStore, type Order } from '@quicksale/shared/orders';
+import { givenOrder, newId } from '@quicksale/shared/testing';
 import { scanOutbox, type ScanOutboxDeps } from './scan-outbox.ts';
 
-const log = createLogger({ service: 'test', level: 'silent' });
 const createdAt = Date.UTC(2026, 0, 1);
 
 function setUp(backlog = 0) {
   const orders = createMemoryOrderStore();
   const published: OutgoingEvent[] = [];
+  const alarms: string[] = [];
+  const shipped: string[] = [];
+  const log = createLogger(
+    { service: 'test', level: 'error' },
+    { write: (line) => void alarms.push((JSON.parse(line) as { orderId: string }).orderId) },
+  );
+  let hasArrived = true;
   let now = createdAt;
   const deps: ScanOutboxDeps = {
     orders,
@@ -18,6 +24,12 @@ function setUp(backlog = 0) {
     clock: { now: () => now },
     log,
     releaseUnits: async () => undefined,
+    shipUnits: async (given) => {
+      shipped.push(...given.filter(({ shipping }) => shipping).map(({ id }) => id));
+      if (!hasArrived) return new Map(given.map(({ id }) => [id, 'later']));
+      await orders.finishShipping(given.map(({ id, shipping }) => ({ id, units: shipping ?? [] })));
+      return new Map(given.map(({ id }) => [id, 'shipped']));
+    },
     backlog: async () => backlog,
   };
   const scanAt = async (ms: number) => {
@@ -25,8 +37,12 @@ function setUp(backlog = 0) {
     await scanOutbox(deps);
     return published.splice(0).map(({ id }) => id);
   };
-  return { orders, scanAt };
+  const setArrived = (arrived: boolean) => void (hasArrived = arrived);
+  return { orders, scanAt, alarms, shipped, setArrived };
 }
+
+const givenHouseOrder = (): Order =>
+  givenOrder({ house: { by: newId(), reason: 'allotment', to: newId() } });
 
 describe('the outbox scan', () => {
   it('leaves a fresh order to the relay', async () => {
@@ -59,5 +75,54 @@ describe('the outbox scan', () => {
     await orders.pullOutbox([{ id: order.id, outboxIds: [`${order.id}:1`] }]);
     expect(await scanAt(60_000)).toEqual([]);
     expect(orders.all()[0]).not.toHaveProperty('outboxAt');
+  });
+
+  it('ships what a crash left, tells nobody, and is then done with it', async () => {
+    const { orders, scanAt, shipped, alarms } = setUp();
+    const order = givenHouseOrder();
+    await orders.insertMany([order]);
+    expect(await scanAt(4_999)).toEqual([]);
+    expect(shipped).toEqual([]);
+    // However late that is: nothing of it is left afterwards.
+    expect(await scanAt(7_200_000)).toEqual([]);
+    expect(shipped).toEqual([order.id]);
+    expect(await scanAt(9_000_000)).toEqual([]);
+    expect(orders.all()[0]).not.toHaveProperty('outboxAt');
+    expect(shipped).toEqual([order.id]);
+    expect(alarms).toEqual([]);
+  });
+
+  it('comes again while units have not arrived, and raises the alarm after an hour', async () => {
+    const { orders, scanAt, shipped, alarms, setArrived } = setUp();
+    const order = givenHouseOrder();
+    await orders.insertMany([order]);
+    setArrived(false);
+    for (const ms of [5_000, 15_000, 35_000]) await scanAt(ms);
+    expect(shipped).toHaveLength(3);
+    expect(alarms).toEqual([]);
+    await scanAt(3_600_001);
+    expect(alarms).toEqual([order.id]);
+    setArrived(true);
+    await scanAt(7_200_000);
+    expect(alarms).toEqual([order.id]);
+    expect(orders.all()[0]).not.toHaveProperty('shipping');
+  });
+
+  it('does not call an old order stuck that was changed just now', async () => {
+    const { orders, scanAt, alarms, setArrived } = setUp();
+    const order = givenHouseOrder();
+    const updatedAt = new Date(createdAt + 86_400_000);
+    await orders.insertMany([{ ...order, updatedAt }]);
+    setArrived(false);
+    await scanAt(86_405_000);
+    expect(alarms).toEqual([]);
+  });
+
+  it('ships while Kafka lags behind', async () => {
+    const { orders, scanAt, shipped } = setUp(5_000);
+    const order = givenHouseOrder();
+    await orders.insertMany([order, givenOrder()]);
+    expect(await scanAt(60_000)).toEqual([]);
+    expect(shipped).toEqual([order.id]);
   });
 });

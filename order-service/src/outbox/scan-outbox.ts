@@ -9,6 +9,7 @@ import {
 } from '@quicksale/shared/orders';
 import type { Clock } from '@quicksale/shared/process';
 import type { ReleaseUnits } from './release-units.ts';
+import type { ShipOutcome, ShipUnits } from './ship-units.ts';
 
 export interface ScanOutboxDeps {
   orders: OrderStore;
@@ -16,6 +17,7 @@ export interface ScanOutboxDeps {
   clock: Clock;
   log: Logger;
   releaseUnits: ReleaseUnits;
+  shipUnits: ShipUnits;
   /** Messages that the consumers of the answers have not worked off yet. */
   backlog: () => Promise<number>;
 }
@@ -28,25 +30,42 @@ const mostBacklog = 1_000;
 const stuckAfterMs = 3_600_000;
 
 /**
- * Does again what a crash left undone after a step of an order: units that go back to the ledger, and
- * events, doubling each order's interval. The entry of `order.created` goes with the result that
- * proves its arrival; those of `order.status` go once they are sent.
+ * Does again what a crash left undone after a step of an order: units that go back to the ledger or
+ * leave it, and events, doubling each order's interval. The entry of `order.created` goes with the
+ * result that proves its arrival; those of `order.status` go once they are sent.
  */
 export async function scanOutbox(deps: ScanOutboxDeps): Promise<void> {
   if (!deps.orders.isReachable()) return;
   const now = deps.clock.now();
   const due = await deps.orders.findOutboxDue(new Date(now), ordersPerRound);
   if (due.length === 0) return;
-  if ((await deps.backlog()) > mostBacklog) return;
+  const [moving, rest] = partition(due, movesUnits);
   // Claimed before anything is done: another scanner then leaves them alone.
-  await deps.orders.rescheduleOutbox(due.map((order) => reschedule(order, now)));
+  await deps.orders.rescheduleOutbox(moving.map((order) => reschedule(order, now)));
   await deps.releaseUnits(
-    due.map(({ id, saleId, releasing }) => ({ id, saleId, releasing: releasing ?? [] })),
+    moving.map(({ id, saleId, releasing }) => ({ id, saleId, releasing: releasing ?? [] })),
   );
+  // Units need no Kafka, so they do not wait for it.
+  reportStuck(deps, moving, now, await deps.shipUnits(moving));
+  if ((await deps.backlog()) > mostBacklog) return;
+  await deps.orders.rescheduleOutbox(rest.map((order) => reschedule(order, now)));
   await sendAgain(deps, due);
-  for (const order of due)
-    if (isOpen(order) && now - order.createdAt.getTime() > stuckAfterMs)
-      deps.log.error({ orderId: order.id, status: order.status }, 'an order is stuck');
+  reportStuck(deps, rest, now);
+}
+
+/** An order is stuck when its last step was long ago and something of it is still to be done. */
+function reportStuck(
+  { log }: ScanOutboxDeps,
+  orders: readonly Order[],
+  now: number,
+  shipped: ReadonlyMap<string, ShipOutcome> = new Map(),
+): void {
+  for (const order of orders) {
+    if (now - order.updatedAt.getTime() <= stuckAfterMs) continue;
+    const { shipping, ...rest } = order;
+    const left = shipped.get(order.id) === 'shipped' ? rest : { ...rest, shipping };
+    if (isOpen(left)) log.error({ orderId: order.id, status: order.status }, 'an order is stuck');
+  }
 }
 
 async function sendAgain(deps: ScanOutboxDeps, due: readonly Order[]): Promise<void> {
@@ -62,8 +81,14 @@ async function sendAgain(deps: ScanOutboxDeps, due: readonly Order[]): Promise<v
   );
 }
 
-const isOpen = (order: Order) =>
-  Boolean(order.outbox?.length || order.releasing?.length || order.shipping?.length);
+type Marks = Partial<Record<'outbox' | 'releasing' | 'shipping', readonly unknown[] | undefined>>;
+
+const movesUnits = (order: Marks) => Boolean(order.releasing?.length || order.shipping?.length);
+
+const isOpen = (order: Marks) => Boolean(order.outbox?.length) || movesUnits(order);
+
+const partition = (orders: readonly Order[], test: (order: Order) => boolean) =>
+  [orders.filter(test), orders.filter((order) => !test(order))] as const;
 
 function reschedule(order: Order, now: number) {
   const tries = (order.outboxTries ?? 0) + 1;

@@ -22,6 +22,19 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
     );
   }
 
+  function dropMarks(
+    list: 'releasing' | 'shipping',
+    marks: readonly { id: string; units: readonly string[] }[],
+  ): void {
+    for (const { id, units } of marks) {
+      const order = orders.get(id);
+      const left = order?.[list]?.filter((unit) => !units.includes(unit));
+      if (!order || !left) continue;
+      if (left.length > 0) order[list] = left;
+      else delete order[list];
+    }
+  }
+
   return {
     all: () => where(() => true),
     isReachable: () => true,
@@ -39,11 +52,13 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
           (order.units ?? []).some((unit) => units.includes(unit)),
       ),
     findByIds: async (ids) => where((order) => ids.includes(order.id)),
-    findOwn: async (userId, id) => where((o) => o.id === id && o.userId === userId)[0],
+    findOwn: async (userId, id) =>
+      where((o) => o.id === id && o.userId === userId && o.kind === 'order')[0],
     listOwn: async (userId, { status, saleId, before, limit }) => {
       const found = where(
         (order) =>
           order.userId === userId &&
+          order.kind === 'order' &&
           (!before || order.id < before) &&
           (!status || order.status === status) &&
           (!saleId || order.saleId === saleId),
@@ -68,14 +83,8 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
           order.outbox = order.outbox.filter((entry) => !outboxIds.includes(entry.id));
       }
     },
-    finishRelease: async (releases) => {
-      for (const { id, units } of releases) {
-        const order = orders.get(id);
-        if (!order?.releasing) continue;
-        order.releasing = order.releasing.filter((unit) => !units.includes(unit));
-        if (order.releasing.length === 0) delete order.releasing;
-      }
-    },
+    finishRelease: async (releases) => dropMarks('releasing', releases),
+    finishShipping: async (shipments) => dropMarks('shipping', shipments),
     findOutboxDue: async (now, limit) =>
       where((order) => order.outboxAt !== undefined && order.outboxAt <= now).slice(0, limit),
     rescheduleOutbox: async (next) => {

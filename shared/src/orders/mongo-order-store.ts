@@ -47,6 +47,31 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
   const find = async (filter: driver.Filter<OrderDocument>): Promise<Order[]> =>
     (await guarded(orders().find(filter).toArray())).map(fromDocument);
 
+  async function dropMarks(
+    list: 'releasing' | 'shipping',
+    marks: readonly { id: string; units: readonly string[] }[],
+  ): Promise<void> {
+    if (marks.length === 0) return;
+    await guarded(
+      orders().bulkWrite(
+        marks.flatMap(({ id, units }) => [
+          {
+            updateOne: {
+              filter: { _id: objectId(id) },
+              update: { $pull: { [list]: { $in: [...units] } } },
+            },
+          },
+          {
+            updateOne: {
+              filter: { _id: objectId(id), [list]: { $size: 0 } },
+              update: { $unset: { [list]: '' } },
+            },
+          },
+        ]),
+      ),
+    );
+  }
+
   return {
     isReachable: () => mongo.isReachable(),
 
@@ -75,13 +100,14 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
 
     findByIds: (ids) => find({ _id: { $in: ids.map(objectId) } }),
 
-    findOwn: async (userId, id) => (await find({ _id: objectId(id), userId }))[0],
+    findOwn: async (userId, id) => (await find({ _id: objectId(id), userId, kind: 'order' }))[0],
 
     listOwn: async (userId, { status, saleId, before, limit }) => {
       const documents = await guarded(
         orders()
           .find({
             userId,
+            kind: 'order',
             ...(before && { _id: { $lt: objectId(before) } }),
             ...(status && { status: status as Order['status'] }),
             ...(saleId && { saleId }),
@@ -128,27 +154,8 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
       );
     },
 
-    finishRelease: async (releases) => {
-      if (releases.length === 0) return;
-      await guarded(
-        orders().bulkWrite(
-          releases.flatMap(({ id, units }) => [
-            {
-              updateOne: {
-                filter: { _id: objectId(id) },
-                update: { $pull: { releasing: { $in: [...units] } } },
-              },
-            },
-            {
-              updateOne: {
-                filter: { _id: objectId(id), releasing: { $size: 0 } },
-                update: { $unset: { releasing: '' } },
-              },
-            },
-          ]),
-        ),
-      );
-    },
+    finishRelease: (releases) => dropMarks('releasing', releases),
+    finishShipping: (shipments) => dropMarks('shipping', shipments),
 
     findOutboxDue: async (now, limit) => {
       // The partial index serves only filters that repeat its condition.

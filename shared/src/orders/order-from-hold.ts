@@ -1,5 +1,5 @@
 import { unitNames, type HoldRecord } from '../stock-ledger/hold-record.ts';
-import type { Order, OrderFacts } from './order.ts';
+import type { Order, OrderFacts, OrderState } from './order.ts';
 
 /** First look of the outbox scan after a step: the relay has published long before. */
 const firstScanMs = 5_000;
@@ -13,7 +13,8 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
     productId: item.productId,
     sku: item.sku,
     name: item.name,
-    unitPrice: priceOf(record, item.productId),
+    // What the house takes is not sold to anybody.
+    unitPrice: record.kind === 'house' ? 0 : priceOf(record, item.productId),
     quantity: item.quantity,
   }));
   const subtotal = items.reduce((sum, item) => sum + item.unitPrice * item.quantity, 0);
@@ -33,20 +34,48 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
     currency: facts.currency,
     ...(facts.shippingAddress && { shippingAddress: facts.shippingAddress }),
     ...(facts.billingAddress && { billingAddress: facts.billingAddress }),
-    status: 'PENDING',
-    inventoryStatus: 'PENDING',
-    paymentStatus: record.expiresAt > 0 ? 'PENDING' : 'NONE',
+    ...(record.kind === 'house'
+      ? asDelivered(record, saleId, facts, createdAt)
+      : asPending(record, createdAt)),
     version: 1,
-    history: [{ version: 1, from: null, to: 'PENDING', at: createdAt, by: record.userId }],
     idempotencyKey: facts.key,
     idempotencyDigest: facts.digest,
     requestFingerprint: facts.fingerprint,
     units: unitNames(saleId, record.units),
     expiresAt: record.expiresAt > 0 ? new Date(record.expiresAt) : null,
-    outbox: [{ id: `${record.orderId}:1`, type: 'order.created.v1', version: 1 }],
     outboxAt: firstScanAfter(createdAt),
     createdAt,
     updatedAt: createdAt,
+  };
+}
+
+type Beginning = OrderState & Pick<Order, 'history' | 'outbox' | 'shipping' | 'to'>;
+
+/** A buyer's order begins as a question: its event asks whether the hold is there. */
+const asPending = (record: HoldRecord, at: Date): Beginning => ({
+  status: 'PENDING',
+  inventoryStatus: 'PENDING',
+  paymentStatus: record.expiresAt > 0 ? 'PENDING' : 'NONE',
+  history: [{ version: 1, from: null, to: 'PENDING', at, by: record.userId }],
+  outbox: [{ id: `${record.orderId}:1`, type: 'order.created.v1', version: 1 }],
+});
+
+/** An order of the house begins at its end: nobody is told, only its units have still to leave. */
+function asDelivered(
+  record: HoldRecord,
+  saleId: string,
+  { house }: OrderFacts,
+  at: Date,
+): Beginning {
+  if (!house) throw new Error(`hold ${record.orderId} does not say what the house wants it for`);
+  const { by, reason, to } = house;
+  return {
+    status: 'DELIVERED',
+    inventoryStatus: 'SOLD',
+    paymentStatus: 'NONE',
+    history: [{ version: 1, from: null, to: 'DELIVERED', at, by, reason }],
+    shipping: unitNames(saleId, record.units),
+    ...(to && { to }),
   };
 }
 

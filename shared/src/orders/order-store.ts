@@ -31,8 +31,9 @@ export interface OrderStore {
     units: readonly string[];
   }): Promise<Order[]>;
   findByIds(ids: readonly string[]): Promise<Order[]>;
-  /** An order of this user, and of nobody else. */
+  /** An order that this user placed, and nobody else; never one of the house. */
   findOwn(userId: string, id: string): Promise<Order | undefined>;
+  /** The same, newest first. */
   listOwn(
     userId: string,
     filter: { status?: string; saleId?: string; before?: string; limit: number },
@@ -45,6 +46,8 @@ export interface OrderStore {
   pullOutbox(entries: readonly { id: string; outboxIds: readonly string[] }[]): Promise<void>;
   /** Exactly these units leave `releasing`: the ledger has them back. */
   finishRelease(releases: readonly { id: string; units: readonly string[] }[]): Promise<void>;
+  /** Exactly these units leave `shipping`: the ledger counts them as gone. The order keeps them. */
+  finishShipping(shipments: readonly { id: string; units: readonly string[] }[]): Promise<void>;
   /** Orders that the outbox scan has to look at. */
   findOutboxDue(now: Date, limit: number): Promise<Order[]>;
   /** Sets the scan's next look at an order, if nobody else has moved it; unset when done. */

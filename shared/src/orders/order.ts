@@ -98,6 +98,8 @@ export interface OrderFacts {
   fingerprint: string;
   shippingAddress?: Address;
   billingAddress?: Address;
+  /** Orders of the house only: who wants it, why, and the sale that its units move to. */
+  house?: { by: string; reason: string; to?: string };
 }
 
 const graph: Readonly<Record<Status, readonly Status[]>> = {

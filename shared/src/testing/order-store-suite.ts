@@ -92,6 +92,54 @@ export function orderStoreSuite(store: () => OrderStore): void {
     });
   });
 
+  describe('an order of the house', () => {
+    const house = { by: newId(), reason: 'damage' };
+
+    it('is shown to nobody, whoever it is booked on', async () => {
+      const userId = newId();
+      const own = givenOrder({ userId });
+      const ofTheHouse = givenOrder({ userId, house });
+      await store().insertMany([own, ofTheHouse]);
+      expect(await read(ofTheHouse)).toEqual(ofTheHouse);
+      expect(await store().findOwn(userId, ofTheHouse.id)).toBeUndefined();
+      const { orders } = await store().listOwn(userId, { limit: 10 });
+      expect(orders.map(({ id }) => id)).toEqual([own.id]);
+    });
+
+    it('fills no page of its user', async () => {
+      const userId = newId();
+      const own = [givenOrder({ userId }), givenOrder({ userId })];
+      const ofTheHouse = Array.from({ length: 4 }, () => givenOrder({ userId, house }));
+      await store().insertMany([...own, ...ofTheHouse]);
+      const page = await store().listOwn(userId, { limit: 2 });
+      expect(page.orders.map(({ id }) => id).sort()).toEqual(own.map(({ id }) => id).sort());
+      expect(page.next).toBeUndefined();
+    });
+
+    it('owns its units like any other', async () => {
+      const first = givenOrder({ house, units: [1, 2] });
+      await store().insertMany([first]);
+      const second = { ...givenOrder({ house }), units: first.units?.slice(1) } as Order;
+      expect(await store().insertMany([second])).toEqual([{ kind: 'conflict' }]);
+    });
+
+    it('loses exactly the marks of units that have left, and keeps the units', async () => {
+      const order = givenOrder({ house, units: [1, 2, 3] });
+      await store().insertMany([order]);
+      const [first = '', ...rest] = order.units ?? [];
+      await store().finishShipping([{ id: order.id, units: [first] }]);
+      expect(await read(order)).toMatchObject({ shipping: rest, units: order.units });
+      await store().finishShipping([{ id: order.id, units: [first] }]);
+      expect((await read(order)).shipping).toEqual(rest);
+      await Promise.all(
+        rest.map((unit) => store().finishShipping([{ id: order.id, units: [unit] }])),
+      );
+      const found = await read(order);
+      expect(found).not.toHaveProperty('shipping');
+      expect(found).toMatchObject({ units: order.units, version: 1, outboxAt: order.outboxAt });
+    });
+  });
+
   describe('applyChanges', () => {
     it('writes state, history and outbox of orders that have the version', async () => {
       const order = givenOrder();

@@ -16,6 +16,8 @@ export interface HoldWish {
   digest?: string;
   at?: number;
   expiresAt?: number;
+  /** Makes it a hold of the house. */
+  house?: OrderFacts['house'];
 }
 
 /** A hold record as reserve.lua writes it, for one product at 49.99. */
@@ -31,12 +33,13 @@ export function givenHold(wish: HoldWish = {}): { saleId: string; record: HoldRe
     key,
     digest: wish.digest ?? createHash('sha256').update(newId()).digest('hex'),
     fingerprint: 'f'.repeat(64),
+    ...(wish.house && { house: wish.house }),
   };
   return {
     saleId,
     record: {
       orderId: wish.orderId ?? newId(),
-      kind: 'order',
+      kind: wish.house ? 'house' : 'order',
       userId: wish.userId ?? newId(),
       epoch: 1,
       at: wish.at ?? Date.UTC(2026, 0, 1),
@@ -48,7 +51,7 @@ export function givenHold(wish: HoldWish = {}): { saleId: string; record: HoldRe
   };
 }
 
-/** A fresh PENDING order. */
+/** A fresh order: PENDING, or DELIVERED when it is the house's. */
 export function givenOrder(wish: HoldWish = {}): Order {
   const { saleId, record } = givenHold(wish);
   return orderFromHold(record, saleId);

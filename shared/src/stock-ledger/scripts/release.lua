@@ -53,6 +53,28 @@ for i = 1, productCount do
   products[i] = { id = id, line = line, back = {} }
 end
 
+-- Numbers of a product in a record as a set: a large order then costs no more than its size.
+local function setOf(record, productId)
+  local set = record.sets[productId]
+  if not set then
+    set = {}
+    for _, number in ipairs(record.header.units[productId] or {}) do set[number] = true end
+    record.sets[productId] = set
+  end
+  return set
+end
+
+-- Brings the record's lists in line with the sets that units were taken from.
+local function dropTaken(record)
+  for productId, set in pairs(record.sets) do
+    local left = {}
+    for _, number in ipairs(record.header.units[productId] or {}) do
+      if set[number] then table.insert(left, number) end
+    end
+    record.header.units[productId] = #left > 0 and left or nil
+  end
+end
+
 -- Decide, on records kept in variables: the same order may be named twice.
 local replies, records, owned, touched, bare = {}, {}, {}, {}, {}
 local cursor = 4 + productCount
@@ -65,7 +87,8 @@ for i = 1, orderCount do
     local stored = redis.call('HGET', KEYS[5], orderId)
     if stored then
       local cut = string.find(stored, '\n', 1, true)
-      record = { header = cjson.decode(string.sub(stored, 1, cut - 1)), facts = string.sub(stored, cut) }
+      record = { header = cjson.decode(string.sub(stored, 1, cut - 1)),
+        facts = string.sub(stored, cut), sets = {} }
     end
     records[orderId] = record
   end
@@ -73,21 +96,19 @@ for i = 1, orderCount do
   for _ = 1, unitCount do
     local product, unit = products[tonumber(ARGV[cursor + 1])], tonumber(ARGV[cursor + 2])
     cursor = cursor + 2
-    local numbers = record and record.header.units[product.id] or {}
-    for at = #numbers, 1, -1 do
-      if numbers[at] == unit then
-        table.remove(numbers, at)
-        product.available = (product.available or whole(product.line[1])) + 1
-        product.held = product.held or whole(product.line[2])
-        if record.header.expiresAt > 0 then product.held = product.held - 1 end
-        table.insert(product.back, int(unit))
-        table.insert(product.back, int(unit))
-        released = released + 1
-      end
+    local set = record and setOf(record, product.id) or {}
+    if set[unit] then
+      set[unit] = nil
+      product.available = (product.available or whole(product.line[1])) + 1
+      product.held = product.held or whole(product.line[2])
+      if record.header.expiresAt > 0 then product.held = product.held - 1 end
+      table.insert(product.back, int(unit))
+      table.insert(product.back, int(unit))
+      released = released + 1
     end
-    if record and #numbers == 0 then record.header.units[product.id] = nil end
   end
   if released > 0 then
+    dropTaken(record)
     record.changed = true
     local userId = record.header.userId
     if timed and record.header.kind ~= 'house' then

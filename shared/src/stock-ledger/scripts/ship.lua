@@ -49,6 +49,28 @@ for i = 1, productCount do
   }
 end
 
+-- Numbers of a product in a record as a set: a large order then costs no more than its size.
+local function setOf(record, productId)
+  local set = record.sets[productId]
+  if not set then
+    set = {}
+    for _, number in ipairs(record.header.units[productId] or {}) do set[number] = true end
+    record.sets[productId] = set
+  end
+  return set
+end
+
+-- Brings the record's lists in line with the sets that units were taken from.
+local function dropTaken(record)
+  for productId, set in pairs(record.sets) do
+    local left = {}
+    for _, number in ipairs(record.header.units[productId] or {}) do
+      if set[number] then table.insert(left, number) end
+    end
+    record.header.units[productId] = #left > 0 and left or nil
+  end
+end
+
 -- Decide, on records kept in variables: the same order may be named twice.
 local replies, records = { 'ok' }, {}
 local cursor = 4 + productCount
@@ -61,7 +83,8 @@ for _ = 1, orderCount do
     local stored = redis.call('HGET', KEYS[4], orderId)
     if stored then
       local cut = string.find(stored, '\n', 1, true)
-      record = { header = cjson.decode(string.sub(stored, 1, cut - 1)), facts = string.sub(stored, cut) }
+      record = { header = cjson.decode(string.sub(stored, 1, cut - 1)),
+        facts = string.sub(stored, cut), sets = {} }
     end
     records[orderId] = record
   end
@@ -69,20 +92,19 @@ for _ = 1, orderCount do
   for _ = 1, unitCount do
     local product, unit = products[tonumber(ARGV[cursor + 1])], tonumber(ARGV[cursor + 2])
     cursor = cursor + 2
-    local numbers = record and record.header.kind ~= 'bare' and record.header.units[product.id]
-      or {}
-    for at = #numbers, 1, -1 do
-      if numbers[at] == unit then
-        table.remove(numbers, at)
-        product.gone = (product.gone or whole(product.line[1])) + 1
-        product.held = product.held or whole(product.line[2])
-        if record.header.expiresAt > 0 then product.held = product.held - 1 end
-        shipped = true
-      end
+    local set = record and record.header.kind ~= 'bare' and setOf(record, product.id) or {}
+    if set[unit] then
+      set[unit] = nil
+      product.gone = (product.gone or whole(product.line[1])) + 1
+      product.held = product.held or whole(product.line[2])
+      if record.header.expiresAt > 0 then product.held = product.held - 1 end
+      shipped = true
     end
-    if shipped and #numbers == 0 then record.header.units[product.id] = nil end
   end
-  if shipped then record.changed = true end
+  if shipped then
+    dropTaken(record)
+    record.changed = true
+  end
   table.insert(replies, shipped and 'shipped' or 'already')
 end
 

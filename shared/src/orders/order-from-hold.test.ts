@@ -1,0 +1,55 @@
+import { describe, expect, it } from '@jest/globals';
+import { givenHold, newId } from '../testing/orders.ts';
+import { orderFromHold } from './order-from-hold.ts';
+
+describe('the order of a hold', () => {
+  it('of a buyer waits for its confirmation and is announced', () => {
+    const { saleId, record } = givenHold({ units: [1, 2] });
+    expect(orderFromHold(record, saleId)).toMatchObject({
+      kind: 'order',
+      status: 'PENDING',
+      inventoryStatus: 'PENDING',
+      totalAmount: 9998,
+      outbox: [{ id: `${record.orderId}:1`, type: 'order.created.v1' }],
+    });
+  });
+
+  it('of the house is over at once: no price, no event, units that have still to leave', () => {
+    const [productId, by, to] = [newId(), newId(), newId()];
+    const house = { by, reason: 'allotment', to };
+    const { saleId, record } = givenHold({ productId, units: [4, 7], house });
+    const order = orderFromHold(record, saleId);
+    const units = [`${saleId}:${productId}:4`, `${saleId}:${productId}:7`];
+    const at = new Date(record.at);
+    expect(order).toMatchObject({
+      id: record.orderId,
+      kind: 'house',
+      userId: record.userId,
+      status: 'DELIVERED',
+      inventoryStatus: 'SOLD',
+      paymentStatus: 'NONE',
+      version: 1,
+      history: [{ version: 1, from: null, to: 'DELIVERED', at, by, reason: 'allotment' }],
+      items: [{ productId, unitPrice: 0, quantity: 2 }],
+      subtotal: 0,
+      totalAmount: 0,
+      units,
+      shipping: units,
+      to,
+      expiresAt: null,
+      outboxAt: new Date(record.at + 5_000),
+    });
+    expect(order).not.toHaveProperty('outbox');
+  });
+
+  it('of the house moves nowhere unless it says so', () => {
+    const { saleId, record } = givenHold({ house: { by: newId(), reason: 'damage' } });
+    expect(orderFromHold(record, saleId)).not.toHaveProperty('to');
+  });
+
+  it('is none for a record that does not say enough', () => {
+    const { saleId, record } = givenHold();
+    expect(() => orderFromHold({ ...record, kind: 'house' }, saleId)).toThrow('what the house');
+    expect(() => orderFromHold({ ...record, kind: 'bare' }, saleId)).toThrow('no order');
+  });
+});
