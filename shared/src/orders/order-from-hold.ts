@@ -18,6 +18,8 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
   }));
   const subtotal = items.reduce((sum, item) => sum + item.unitPrice * item.quantity, 0);
   const createdAt = new Date(record.at);
+  // A settled hold has no deadline any more; the order was made with one.
+  const deadline = record.deadline ?? record.expiresAt;
   return {
     id: record.orderId,
     kind: record.kind,
@@ -35,14 +37,14 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
     ...(facts.billingAddress && { billingAddress: facts.billingAddress }),
     status: 'PENDING',
     inventoryStatus: 'PENDING',
-    paymentStatus: record.expiresAt > 0 ? 'PENDING' : 'NONE',
+    paymentStatus: deadline > 0 ? 'PENDING' : 'NONE',
     version: 1,
     history: [{ version: 1, from: null, to: 'PENDING', at: createdAt, by: record.userId }],
     idempotencyKey: facts.key,
     idempotencyDigest: facts.digest,
     requestFingerprint: facts.fingerprint,
     units: unitNames(saleId, record.units),
-    expiresAt: record.expiresAt > 0 ? new Date(record.expiresAt) : null,
+    expiresAt: deadline > 0 ? new Date(deadline) : null,
     outbox: [{ id: `${record.orderId}:1`, type: 'order.created.v1', version: 1 }],
     outboxAt: firstScanAfter(createdAt),
     createdAt,
