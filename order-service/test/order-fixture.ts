@@ -9,6 +9,7 @@ import {
   createRedisStockLedger,
   ledgerKeys,
   type LedgerKeys,
+  type SaleSettings,
   type StockLedger,
 } from '@quicksale/shared/stock-ledger';
 import { newId, testNamespace } from '@quicksale/shared/testing';
@@ -24,7 +25,10 @@ export interface OrderFixture {
   keys: LedgerKeys;
   ledger: StockLedger;
   /** A product with this stock in a sale of its own. */
-  givenProduct(stock: number): Promise<{ productId: string; saleId: string }>;
+  givenProduct(
+    stock: number,
+    settings?: Partial<SaleSettings>,
+  ): Promise<{ productId: string; saleId: string }>;
   place(order: {
     userId: string;
     key: string;
@@ -32,6 +36,8 @@ export interface OrderFixture {
     quantity?: number;
   }): supertest.Test;
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
+  /** What a scraper reads. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -76,7 +82,7 @@ export async function startOrders(
     redis,
     keys,
     ledger,
-    givenProduct: async (stock) => {
+    givenProduct: async (stock, settings = {}) => {
       const [productId, saleId] = [newId(), newId()];
       await mongo
         .db()
@@ -102,6 +108,7 @@ export async function startOrders(
           holdMs: 0,
           durability: 'safe',
           products: [{ productId, price: 4999, away: false }],
+          ...settings,
         },
         true,
       );
@@ -115,6 +122,7 @@ export async function startOrders(
         .set('Idempotency-Key', key)
         .send({ items: [{ productId, quantity }] }),
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
+    metrics: async () => (await fetch(`http://127.0.0.1:${service.adminPort()}/metrics`)).text(),
     stop: async () => {
       await service.stop();
       await Promise.all([mongo.stop(), redis.stop()]);
