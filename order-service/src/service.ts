@@ -31,6 +31,8 @@ import {
 } from '@quicksale/shared/stock-ledger';
 import manifest from '../package.json' with { type: 'json' };
 import type { OrderServiceConfig } from './config.ts';
+import { createExpiryMetrics } from './expiry/expiry-metrics.ts';
+import { createExpirySweep } from './expiry/sweep-due.ts';
 import { houseOrderRoutes } from './house-orders/house-orders.routes.ts';
 import { createGroupRecorder } from './intake/group-recorder.ts';
 import { intakeRoutes } from './intake/intake.routes.ts';
@@ -172,6 +174,21 @@ export function buildService(
         everyMs: 1_000,
         log,
         work: createUnrecordedSweep({ ledger, orders, recorder, log }),
+      }),
+      repeat({
+        name: 'expiry',
+        everyMs: 500,
+        log,
+        work: createExpirySweep({
+          ledger,
+          orders,
+          recorder,
+          releaseUnits,
+          relay,
+          clock,
+          metrics: createExpiryMetrics(metrics),
+          log,
+        }),
       }),
       repeat({
         name: 'outbox scan',

@@ -337,7 +337,8 @@ describe('orders of the house on real stores', () => {
         .set('Authorization', `Bearer user-${order.by}`)
         .set('Idempotency-Key', 'k');
     const list = await as('get', '/api/orders');
-    expect(list.body.data.map(({ _id }: { _id: string }) => _id)).toEqual([own.body.order._id]);
+    const { data } = list.body as { data: { _id: string }[] };
+    expect(data.map(({ _id }) => _id)).toEqual([own.body.order._id]);
     expect((await as('get', `/api/orders/${orderId}`)).status).toBe(404);
     expect((await as('delete', `/api/orders/${orderId}`)).status).toBe(404);
     expect((await fixture.orders(sale.saleId)).find(({ kind }) => kind === 'house')).toMatchObject({

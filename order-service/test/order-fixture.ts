@@ -49,6 +49,8 @@ export interface OrderFixture {
   /** Asks for an order of the house on the admin port. */
   placeForHouse(order: HouseOrderRequest, key?: string): supertest.Test;
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
+  /** What a scraper reads. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -151,6 +153,7 @@ export async function startOrders(
         .set('x-internal-key', key)
         .send(order),
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
+    metrics: async () => (await fetch(`http://127.0.0.1:${service.adminPort()}/metrics`)).text(),
     stop: async () => {
       await service.stop();
       await Promise.all([mongo.stop(), redis.stop()]);

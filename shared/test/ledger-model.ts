@@ -90,6 +90,7 @@ const command = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('put'), sale, small(7)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('read'), sale, small(5)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('pass'), sale, small(2_000, 1)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('lose'), sale, small(3)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('fence'), sale, small(20)) },
 );
 type Command = readonly [string, number, unknown];
@@ -241,6 +242,11 @@ async function compareAll(
       await put(n, input as number, false);
     } else if (what === 'read') {
       await both((it) => it.readHolds(id, [recent(input as number), hex('c', 999_999)]));
+    } else if (what === 'lose') {
+      const lost = recent(input as number);
+      await connection.client.hdel(keys.sale(id).holds, lost);
+      model.loseHold(id, lost);
+      await both((it) => it.readHolds(id, [lost]));
     } else if (what === 'pass') {
       now += input as number;
       await setClock();

@@ -96,7 +96,7 @@ const keysOf: Record<string, readonly string[]> = {
   settle: ['admitted', 'sale', 'stock', 'holds', 'due'],
   ship: ['admitted', 'sale', 'stock', 'holds', 'due', 'unrecorded'],
   'claim-due': ['admitted', 'due'],
-  'read-holds': ['admitted', 'sale', 'holds', 'unrecorded'],
+  'read-holds': ['admitted', 'sale', 'holds', 'unrecorded', 'due'],
   'claim-unrecorded': ['admitted', 'unrecorded'],
   raise: ['admitted', 'sale', 'stock'],
   'put-sale': ['admitted', 'sale', 'stock'],

@@ -60,7 +60,7 @@ describe('settle', () => {
     expect(after).toEqual(before);
     expect(await ledger.readHolds(saleId, [paid.orderId])).toEqual({
       epoch: 1,
-      records: [{ ...record, expiresAt: 0 }],
+      records: [{ ...record, expiresAt: 0, deadline: record.expiresAt }],
     });
     expect(await dueOf(saleId, paid.orderId)).toBeNull();
     expect(await dueOf(saleId, open.orderId)).not.toBeNull();

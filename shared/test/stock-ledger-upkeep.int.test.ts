@@ -175,16 +175,19 @@ describe('claims and reads', () => {
     const saleId = await givenSale(fixture, { [product]: 9 });
     const wanted = request({ [product]: 1 });
     const record = await reserved(saleId, wanted);
-    const { unrecorded } = fixture.keys.sale(saleId);
+    const { unrecorded, due } = fixture.keys.sale(saleId);
     const { client } = fixture.connection;
     const gone = objectId();
     await client.zadd(unrecorded, 1, `${saleId}/${gone}`);
+    await client.zadd(due, 1, `${saleId}/${gone}`, 2, `${saleId}/${wanted.orderId}`);
     expect(await fixture.ledger.readHolds(saleId, [gone, wanted.orderId])).toEqual({
       epoch: 1,
       records: [undefined, record],
     });
-    expect(await client.zscore(unrecorded, `${saleId}/${gone}`)).toBeNull();
-    expect(await client.zscore(unrecorded, `${saleId}/${wanted.orderId}`)).not.toBeNull();
+    for (const set of [unrecorded, due]) {
+      expect(await client.zscore(set, `${saleId}/${gone}`)).toBeNull();
+      expect(await client.zscore(set, `${saleId}/${wanted.orderId}`)).not.toBeNull();
+    }
   });
 });
 

@@ -18,16 +18,19 @@ const address = z.strictObject({
   country: z.string().regex(/^[A-Z]{2}$/, 'two capital letters, such as DE'),
 });
 
+/** So many units of up to 20 products. */
+export const itemList = z
+  .array(z.strictObject({ productId: objectId, quantity: z.number().int().min(1).max(100) }))
+  .min(1)
+  .max(20)
+  .refine(
+    (items) => new Set(items.map((item) => item.productId)).size === items.length,
+    'name each product once',
+  );
+
 /** Body of POST /api/orders. */
 export const orderRequest = z.strictObject({
-  items: z
-    .array(z.strictObject({ productId: objectId, quantity: z.number().int().min(1).max(100) }))
-    .min(1)
-    .max(20)
-    .refine(
-      (items) => new Set(items.map((item) => item.productId)).size === items.length,
-      'name each product once',
-    ),
+  items: itemList,
   shippingAddress: address.optional(),
   billingAddress: address.optional(),
 });

@@ -1,9 +1,11 @@
 import {
   applyFact,
+  mayBecome,
   orderStatusEvent,
   type Order,
   type OrderChange,
   type OrderStore,
+  type UnitCount,
 } from '@quicksale/shared/orders';
 import { AppError } from '@quicksale/shared/errors';
 import type { Clock } from '@quicksale/shared/process';
@@ -20,33 +22,56 @@ export interface CancelOrderDeps {
 export type CancelOrderResult =
   | { status: 'cancelled'; order: Order }
   | { status: 'not_found' }
-  | { status: 'too_late'; order: Order };
+  | { status: 'too_late'; order: Order }
+  /** The order has not so many units of these products. */
+  | { status: 'not_owned'; order: Order }
+  /** This key has cancelled something else of this order. */
+  | { status: 'key_reused' };
+
+export interface CancelOrderInput {
+  userId: string;
+  orderId: string;
+  reason?: string;
+  /** The units to cancel; all when absent. */
+  units?: readonly UnitCount[];
+  /** Digest of the Idempotency-Key, and what was asked for under it. */
+  digest: string;
+  fingerprint: string;
+}
 
 /** Rounds of deciding again when somebody else changes the order meanwhile. */
 const mostRounds = 5;
 
 /**
- * Cancels a buyer's own order before it is shipped. MongoDB first: status and units change in one
- * compare-and-set; then the ledger takes the units back. Cancelling again has no further effect.
+ * Cancels a buyer's own order, or some units of it, before it is shipped. MongoDB first: status and
+ * units change in one compare-and-set; then the ledger takes the units back. The same key again has
+ * no further effect, nor has cancelling a cancelled order.
  */
 export async function cancelOrder(
   deps: CancelOrderDeps,
-  input: { userId: string; orderId: string; reason?: string },
+  input: CancelOrderInput,
 ): Promise<CancelOrderResult> {
+  const { reason, units, fingerprint } = input;
+  const cause = `cancel:${input.digest}`;
   for (let round = 0; round < mostRounds; round += 1) {
     const order = await deps.orders.findOwn(input.userId, input.orderId);
     if (!order) return { status: 'not_found' };
+    const earlier = order.history.find((entry) => entry.cause === cause);
+    if (earlier && earlier.fingerprint !== fingerprint) return { status: 'key_reused' };
     const outcome = applyFact(order, {
       type: 'cancel',
       by: input.userId,
-      ...(input.reason && { reason: input.reason }),
+      ...(reason && { reason }),
+      ...(units && { units }),
+      cause,
+      fingerprint,
       at: new Date(deps.clock.now()),
     });
     switch (outcome.kind) {
       case 'already':
         return { status: 'cancelled', order };
       case 'impossible':
-        return { status: 'too_late', order };
+        return { status: mayBecome(order.status, 'CANCELLED') ? 'not_owned' : 'too_late', order };
       case 'changed': {
         const { matched } = await deps.orders.applyChanges([
           { id: order.id, change: outcome.change },

@@ -1,5 +1,14 @@
 import { toWire } from '@quicksale/shared/money';
-import { wireItem, type Order } from '@quicksale/shared/orders';
+import { cancelledUnits, wireItem, type Order } from '@quicksale/shared/orders';
+
+/** An item and, once some of it is cancelled, how much. */
+function itemsView(order: Order) {
+  const cancelled = cancelledUnits(order);
+  return order.items.map((item) => ({
+    ...wireItem(item),
+    ...(cancelled.has(item.productId) && { cancelled: cancelled.get(item.productId) }),
+  }));
+}
 
 /** An order as its owner reads it. */
 export const orderView = (order: Order) => ({
@@ -7,7 +16,7 @@ export const orderView = (order: Order) => ({
   orderNumber: order.orderNumber,
   userId: order.userId,
   saleId: order.saleId,
-  items: order.items.map(wireItem),
+  items: itemsView(order),
   subtotal: toWire(order.subtotal),
   taxAmount: toWire(order.taxAmount),
   shippingCost: toWire(order.shippingCost),
@@ -20,12 +29,13 @@ export const orderView = (order: Order) => ({
   inventoryStatus: order.inventoryStatus,
   paymentStatus: order.paymentStatus,
   version: order.version,
-  history: order.history.map(({ version, from, to, at, reason }) => ({
+  history: order.history.map(({ version, from, to, at, reason, cancelled }) => ({
     version,
     from,
     to,
     at: at.toISOString(),
     ...(reason && { reason }),
+    ...(cancelled && { cancelled }),
   })),
   idempotencyKey: order.idempotencyKey,
   expiresAt: order.expiresAt?.toISOString() ?? null,

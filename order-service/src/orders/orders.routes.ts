@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { statuses } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
-import { objectId } from '../intake/order-request.ts';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/orders';
+import { itemList, objectId } from '../intake/order-request.ts';
 import { cancelOrder, type CancelOrderDeps } from './cancel-order.ts';
 import { orderView } from './order-view.ts';
 
@@ -19,7 +20,13 @@ const listQuery = z.strictObject({
   cursor: objectId.optional(),
 });
 
-const cancelBody = z.strictObject({ reason: z.string().trim().min(1).max(500).optional() });
+const cancelBody = z.strictObject({
+  reason: z.string().trim().min(1).max(500).optional(),
+  /** Some units only; all of the order when absent. */
+  items: itemList.optional(),
+});
+/** Scope of an idempotency key of both routes: the one is the other's alias. */
+const cancelScope = 'POST /api/orders/:id/cancel';
 
 const notFound = () => new AppError('not-found', { message: 'You have no such order' });
 
@@ -79,19 +86,23 @@ function cancelRoute(deps: CancelOrderDeps, method: 'post' | 'delete'): Route {
     {
       method,
       path: method === 'post' ? '/api/orders/:id/cancel' : '/api/orders/:id',
-      summary: 'Cancel one of your orders before it is shipped',
+      summary: 'Cancel one of your orders, or some units of it, before it is shipped',
       access: 'signed-in',
       params: z.object({ id: objectId }),
       body: cancelBody.optional(),
       idempotent: true,
       replies: { 200: order },
-      errors: ['not-found', 'order-state-conflict'],
+      errors: ['not-found', 'order-state-conflict', 'idempotency-key-reused'],
     },
-    async ({ params, body }, { principal }) => {
+    async ({ params, body }, { principal, idempotencyKey: key }) => {
+      const { userId } = principal;
       const result = await cancelOrder(deps, {
-        userId: principal.userId,
+        userId,
         orderId: params.id,
         ...(body?.reason && { reason: body.reason }),
+        ...(body?.items && { units: body.items }),
+        digest: idempotencyDigest({ userId, route: cancelScope, key }),
+        fingerprint: requestFingerprint(body ?? {}),
       });
       switch (result.status) {
         case 'cancelled':
@@ -106,6 +117,15 @@ function cancelRoute(deps: CancelOrderDeps, method: 'post' | 'delete'): Route {
           throw new AppError('order-state-conflict', {
             message: `An order that is ${result.order.status} cannot be cancelled`,
             extensions: { currentStatus: result.order.status },
+          });
+        case 'not_owned':
+          throw new AppError('order-state-conflict', {
+            message: 'The order has not so many units of these products left',
+            extensions: { currentStatus: result.order.status },
+          });
+        case 'key_reused':
+          throw new AppError('idempotency-key-reused', {
+            message: 'This Idempotency-Key was used to cancel something else',
           });
       }
     },

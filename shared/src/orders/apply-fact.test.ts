@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { inventoryStatuses, paymentStatuses, statuses } from '../contracts/index.ts';
-import { applyFact, asCreated, type InventoryFact } from './apply-fact.ts';
-import { mayBecome } from './order.ts';
+import {
+  applyFact,
+  asCreated,
+  type DecidableOrder,
+  type Fact,
+  type InventoryFact,
+} from './apply-fact.ts';
+import { cancelledUnits, mayBecome, type HistoryEntry } from './order.ts';
 
 const fact: InventoryFact = {
   type: 'inventory-result',
@@ -127,6 +133,248 @@ describe('cancelling', () => {
   it('counts once', () => {
     const order = { ...asCreated('o', 'NONE', 'o:1'), status: 'CANCELLED' as const };
     expect(applyFact(order, cancel)).toEqual({ kind: 'already' });
+  });
+});
+
+const [productA, productB] = ['a', 'b'];
+
+describe('cancelling some units', () => {
+  const units = ['s:a:2', 's:a:10', 's:a:9', 's:b:1'];
+  const order: DecidableOrder = {
+    ...asCreated('o', 'PAID', 'o:1'),
+    status: 'CONFIRMED',
+    inventoryStatus: 'RESERVED',
+    units,
+    version: 3,
+  };
+  const some = (...wanted: [productId: string, quantity: number][]) => ({
+    type: 'cancel' as const,
+    by: 'buyer',
+    cause: 'cancel:k',
+    fingerprint: 'f',
+    units: wanted.map(([productId, quantity]) => ({ productId, quantity })),
+    at: new Date(0),
+  });
+
+  it('lets the highest numbers go, and the order goes on', () => {
+    expect(applyFact(order, some([productA, 2], [productB, 1]))).toEqual({
+      kind: 'changed',
+      change: {
+        fromVersion: 3,
+        state: {
+          status: 'CONFIRMED',
+          inventoryStatus: 'RESERVED',
+          paymentStatus: 'PARTIALLY_REFUNDED',
+        },
+        historyEntry: {
+          version: 4,
+          from: 'CONFIRMED',
+          to: 'CONFIRMED',
+          at: new Date(0),
+          by: 'buyer',
+          cause: 'cancel:k',
+          fingerprint: 'f',
+          cancelled: [
+            { productId: 'a', quantity: 2 },
+            { productId: 'b', quantity: 1 },
+          ],
+        },
+        removeOutbox: [],
+        addOutbox: { id: 'o:4', type: 'order.status.v1', version: 4 },
+        release: ['s:a:10', 's:a:9', 's:b:1'],
+        keepsUnits: true,
+        settlesOutbox: false,
+      },
+    });
+  });
+
+  it('gives money back only where some was paid', () => {
+    for (const paymentStatus of paymentStatuses)
+      expect(applyFact({ ...order, paymentStatus }, some([productA, 1]))).toMatchObject({
+        change: {
+          state: {
+            paymentStatus: paymentStatus === 'PAID' ? 'PARTIALLY_REFUNDED' : paymentStatus,
+          },
+        },
+      });
+  });
+
+  it('is a whole cancel when all that is left is named', () => {
+    const outcome = applyFact(order, some([productB, 1], [productA, 3]));
+    expect(outcome).toMatchObject({
+      change: {
+        state: { status: 'CANCELLED', inventoryStatus: 'RELEASED', paymentStatus: 'PAID' },
+        historyEntry: { to: 'CANCELLED', cause: 'cancel:k' },
+      },
+    });
+    if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+    expect([...(outcome.change.release ?? [])].sort()).toEqual([...units].sort());
+    expect(outcome.change).not.toHaveProperty('keepsUnits');
+  });
+
+  it('is impossible for units that the order has not', () => {
+    for (const wanted of [some([productA, 4]), some([productB, 2]), some([productA, 1], ['c', 1])])
+      expect(applyFact(order, wanted)).toEqual({ kind: 'impossible' });
+  });
+
+  it('counts once per request, and no more once all is cancelled', () => {
+    const entry = { version: 4, from: null, to: 'CONFIRMED', at: new Date(0), by: '' } as const;
+    const history = [{ ...entry, cause: 'cancel:k' }];
+    expect(applyFact({ ...order, history }, some([productA, 1]))).toEqual({ kind: 'already' });
+    const { units: _, ...gone } = order;
+    expect(applyFact({ ...gone, status: 'CANCELLED' }, some([productA, 1]))).toEqual({
+      kind: 'already',
+    });
+  });
+
+  it('adds up over the steps of an order', () => {
+    const step = (cancelled: HistoryEntry['cancelled']): HistoryEntry => ({
+      version: 2,
+      from: 'CONFIRMED',
+      to: 'CONFIRMED',
+      at: new Date(0),
+      by: '',
+      ...(cancelled && { cancelled }),
+    });
+    const item = { sku: '', name: '', unitPrice: 1 };
+    const of = (status: 'CONFIRMED' | 'CANCELLED' | 'EXPIRED') => ({
+      status,
+      items: [
+        { productId: 'a', quantity: 3, ...item },
+        { productId: 'b', quantity: 1, ...item },
+      ],
+      history: [
+        step(undefined),
+        step([{ productId: 'a', quantity: 1 }]),
+        step([{ productId: 'a', quantity: 1 }]),
+      ],
+    });
+    for (const status of ['CONFIRMED', 'EXPIRED'] as const)
+      expect([...cancelledUnits(of(status))]).toEqual([['a', 2]]);
+    expect([...cancelledUnits(of('CANCELLED'))]).toEqual([
+      ['a', 3],
+      ['b', 1],
+    ]);
+  });
+});
+
+/** A fact against an order in every combination of statuses. */
+function everyState(fact: Fact, expiresAt: Date | null = new Date(0)) {
+  return statuses.flatMap((status) =>
+    inventoryStatuses.flatMap((inventoryStatus) =>
+      paymentStatuses.map((paymentStatus) => {
+        const order: DecidableOrder = {
+          ...asCreated('o', paymentStatus, 'o:1'),
+          status,
+          inventoryStatus,
+          units: ['s:a:1', 's:a:2'],
+          expiresAt,
+        };
+        return { order, status, inventoryStatus, paymentStatus, outcome: applyFact(order, fact) };
+      }),
+    ),
+  );
+}
+
+const unpaid = ['NONE', 'PENDING', 'FAILED'];
+
+describe('a deadline that has passed', () => {
+  const expire = { type: 'expire', at: new Date(5) } as const;
+
+  it('ends an order that waits for money, and no other', () => {
+    for (const { outcome, status, inventoryStatus, paymentStatus } of everyState(expire)) {
+      const waits = ['PENDING', 'AWAITING_PAYMENT'].includes(status);
+      const kind =
+        status === 'EXPIRED'
+          ? 'already'
+          : waits && unpaid.includes(paymentStatus)
+            ? 'changed'
+            : 'impossible';
+      expect([status, inventoryStatus, paymentStatus, outcome.kind]).toEqual([
+        status,
+        inventoryStatus,
+        paymentStatus,
+        kind,
+      ]);
+      if (outcome.kind === 'changed')
+        expect(outcome.change).toEqual({
+          fromVersion: 1,
+          state: { status: 'EXPIRED', inventoryStatus: 'RELEASED', paymentStatus },
+          historyEntry: {
+            version: 2,
+            from: status,
+            to: 'EXPIRED',
+            at: new Date(5),
+            by: 'order-service',
+            reason: 'not paid in time',
+          },
+          removeOutbox: [],
+          addOutbox: { id: 'o:2', type: 'order.status.v1', version: 2 },
+          release: ['s:a:1', 's:a:2'],
+          settlesOutbox: false,
+        });
+    }
+  });
+
+  it('is nothing to an order that has none', () => {
+    for (const { outcome, status } of everyState(expire, null))
+      expect(outcome.kind).toBe(status === 'EXPIRED' ? 'already' : 'impossible');
+  });
+});
+
+describe('a payment', () => {
+  const pay = { type: 'pay', cause: 'payment 1', by: 'buyer', at: new Date(5) } as const;
+
+  it('confirms an order that waits for money, and no other', () => {
+    for (const { outcome, status, inventoryStatus, paymentStatus } of everyState(pay)) {
+      const waits = ['PENDING', 'AWAITING_PAYMENT'].includes(status);
+      const open = waits && ['PENDING', 'FAILED'].includes(paymentStatus);
+      expect([status, inventoryStatus, paymentStatus, outcome.kind]).toEqual([
+        status,
+        inventoryStatus,
+        paymentStatus,
+        open ? 'changed' : 'impossible',
+      ]);
+      if (outcome.kind === 'changed')
+        expect(outcome.change).toMatchObject({
+          state: { status: 'CONFIRMED', inventoryStatus, paymentStatus: 'PAID' },
+          historyEntry: { from: status, to: 'CONFIRMED', cause: 'payment 1', by: 'buyer' },
+          addOutbox: { id: 'o:2' },
+        });
+    }
+  });
+
+  it('counts once, and keeps its units', () => {
+    const entry = { version: 2, from: null, to: 'CONFIRMED', at: new Date(0), by: '' } as const;
+    const paid = { ...asCreated('o', 'PAID', 'o:1'), status: 'CONFIRMED' as const };
+    expect(applyFact({ ...paid, history: [{ ...entry, cause: 'payment 1' }] }, pay)).toEqual({
+      kind: 'already',
+    });
+    expect(applyFact(paid, { ...pay, cause: 'payment 2' })).toEqual({ kind: 'impossible' });
+    const outcome = applyFact(asCreated('o', 'PENDING', 'o:1'), pay);
+    if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+    expect(outcome.change).not.toHaveProperty('release');
+  });
+});
+
+describe('every fact', () => {
+  const facts: Fact[] = [
+    fact,
+    { ...fact, paymentRequired: true },
+    { type: 'cancel', by: '', at: new Date(0) },
+    { type: 'cancel', by: '', at: new Date(0), units: [{ productId: 'a', quantity: 1 }] },
+    { type: 'pay', cause: 'p', by: '', at: new Date(0) },
+    { type: 'expire', at: new Date(0) },
+  ];
+
+  it.each(facts)('keeps to the graph, one version further: $type', (one) => {
+    for (const { order, outcome } of everyState(one)) {
+      if (outcome.kind !== 'changed') continue;
+      const { state, historyEntry, fromVersion } = outcome.change;
+      expect(state.status === order.status || mayBecome(order.status, state.status)).toBe(true);
+      expect([fromVersion, historyEntry.version]).toEqual([order.version, order.version + 1]);
+      expect([historyEntry.from, historyEntry.to]).toEqual([order.status, state.status]);
+    }
   });
 });
 

@@ -27,6 +27,15 @@ describe('the creation answer', () => {
     });
   });
 
+  it('is the same to the byte after the hold was settled', () => {
+    const { expiresAt } = record;
+    const settled = { ...record, expiresAt: 0, deadline: expiresAt };
+    expect(orderFromHold(settled, saleId)).toEqual(orderFromHold(record, saleId));
+    expect(creationAnswer(orderFromHold(settled, saleId))).toBe(
+      creationAnswer(orderFromHold(record, saleId)),
+    );
+  });
+
   it('is the same to the byte after the order has moved on and lost its units', () => {
     const order = orderFromHold(record, saleId);
     const { units: _units, ...rest } = order;

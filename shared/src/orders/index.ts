@@ -2,10 +2,13 @@ export {
   applyFact,
   asCreated,
   type CancelFact,
+  type DecidableOrder,
+  type ExpireFact,
   type Fact,
   type FactOutcome,
   type InventoryFact,
   type OrderChange,
+  type PayFact,
 } from './apply-fact.ts';
 export { creationAnswer, wireItem } from './creation-answer.ts';
 export { createMemoryOrderStore } from './memory-order-store.ts';
@@ -15,6 +18,7 @@ export { orderCreatedEvent, orderStatusEvent, statusMessage } from './order-even
 export { orderFromHold } from './order-from-hold.ts';
 export type { InsertOutcome, OrderPage, OrderStore } from './order-store.ts';
 export {
+  cancelledUnits,
   mayBecome,
   type Address,
   type HistoryEntry,
@@ -22,4 +26,5 @@ export {
   type OrderFacts,
   type OrderItem,
   type OrderState,
+  type UnitCount,
 } from './order.ts';

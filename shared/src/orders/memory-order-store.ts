@@ -116,7 +116,9 @@ function applyChange(order: Order, change: OrderChange): Order {
   if (change.addOutbox) next.outboxAt = firstScanAfter(change.historyEntry.at);
   if (change.release?.length) {
     next.releasing = [...(order.releasing ?? []), ...change.release];
-    delete next.units;
+    const kept = (order.units ?? []).filter((unit) => !change.release?.includes(unit));
+    if (change.keepsUnits) next.units = kept;
+    else delete next.units;
   }
   return next;
 }

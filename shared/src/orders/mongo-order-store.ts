@@ -52,6 +52,19 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
     marks: readonly { id: string; units: readonly string[] }[],
   ): Promise<void> {
     if (marks.length === 0) return;
+    // Nearly always they are all that there is: then one update does it.
+    const { matchedCount } = await guarded(
+      orders().bulkWrite(
+        marks.map(({ id, units }) => ({
+          updateOne: {
+            filter: { _id: objectId(id), [list]: [...units] },
+            update: { $unset: { [list]: '' } },
+          },
+        })),
+        { ordered: false },
+      ),
+    );
+    if (matchedCount === marks.length) return;
     await guarded(
       orders().bulkWrite(
         marks.flatMap(({ id, units }) => [
@@ -187,7 +200,17 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
 }
 
 function toUpdate(change: OrderChange): driver.UpdateFilter<OrderDocument> {
-  const { historyEntry, addOutbox, release, removeOutbox } = change;
+  const { historyEntry, addOutbox, release, removeOutbox, keepsUnits } = change;
+  const pull = {
+    ...(!change.settlesOutbox &&
+      removeOutbox.length > 0 && { outbox: { id: { $in: [...removeOutbox] } } }),
+    ...(release?.length && keepsUnits && { units: { $in: [...release] } }),
+  };
+  const unset = {
+    ...(change.settlesOutbox && ({ outbox: '', outboxAt: '', outboxTries: '' } as const)),
+    // The list goes as a whole: two orders with an empty one would collide in the unique index.
+    ...(release?.length && !keepsUnits && ({ units: '' } as const)),
+  };
   return {
     $set: {
       ...change.state,
@@ -201,15 +224,8 @@ function toUpdate(change: OrderChange): driver.UpdateFilter<OrderDocument> {
       // Appended: two releases of one order must not take each other's marks.
       ...(release?.length && { releasing: { $each: [...release] } }),
     },
-    // The list goes as a whole: two orders with an empty one would collide in the unique index.
-    ...((change.settlesOutbox || release?.length) && {
-      $unset: {
-        ...(change.settlesOutbox && { outbox: '', outboxAt: '', outboxTries: '' }),
-        ...(release?.length && { units: '' }),
-      },
-    }),
-    ...(!change.settlesOutbox &&
-      removeOutbox.length > 0 && { $pull: { outbox: { id: { $in: [...removeOutbox] } } } }),
+    ...(Object.keys(unset).length > 0 && { $unset: unset }),
+    ...(Object.keys(pull).length > 0 && { $pull: pull }),
   };
 }
 

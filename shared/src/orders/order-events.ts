@@ -30,7 +30,7 @@ export function orderStatusEvent(
     inventoryStatus: state.inventoryStatus,
     paymentStatus: state.paymentStatus,
     version: entry.version,
-    message: statusMessage(entry.to),
+    message: entry.cancelled ? someCancelled : statusMessage(entry.to),
     at: entry.at.toISOString(),
   });
 }
@@ -47,6 +47,8 @@ const messages: Readonly<Record<Status, string>> = {
   EXPIRED: 'Your order was not paid in time',
   REFUNDED: 'Your order was refunded',
 };
+
+const someCancelled = 'Some items of your order were cancelled';
 
 /** What the buyer is told about a status. */
 export const statusMessage = (status: Status): string => messages[status];

@@ -19,6 +19,8 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
   }));
   const subtotal = items.reduce((sum, item) => sum + item.unitPrice * item.quantity, 0);
   const createdAt = new Date(record.at);
+  // A settled hold has no deadline any more; the order was made with one.
+  const deadline = record.deadline ?? record.expiresAt;
   return {
     id: record.orderId,
     kind: record.kind,
@@ -36,13 +38,13 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
     ...(facts.billingAddress && { billingAddress: facts.billingAddress }),
     ...(record.kind === 'house'
       ? asDelivered(record, saleId, facts, createdAt)
-      : asPending(record, createdAt)),
+      : asPending(record, deadline, createdAt)),
     version: 1,
     idempotencyKey: facts.key,
     idempotencyDigest: facts.digest,
     requestFingerprint: facts.fingerprint,
     units: unitNames(saleId, record.units),
-    expiresAt: record.expiresAt > 0 ? new Date(record.expiresAt) : null,
+    expiresAt: deadline > 0 ? new Date(deadline) : null,
     outboxAt: firstScanAfter(createdAt),
     createdAt,
     updatedAt: createdAt,
@@ -52,10 +54,10 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
 type Beginning = OrderState & Pick<Order, 'history' | 'outbox' | 'shipping' | 'to'>;
 
 /** A buyer's order begins as a question: its event asks whether the hold is there. */
-const asPending = (record: HoldRecord, at: Date): Beginning => ({
+const asPending = (record: HoldRecord, deadline: number, at: Date): Beginning => ({
   status: 'PENDING',
   inventoryStatus: 'PENDING',
-  paymentStatus: record.expiresAt > 0 ? 'PENDING' : 'NONE',
+  paymentStatus: deadline > 0 ? 'PENDING' : 'NONE',
   history: [{ version: 1, from: null, to: 'PENDING', at, by: record.userId }],
   outbox: [{ id: `${record.orderId}:1`, type: 'order.created.v1', version: 1 }],
 });

@@ -28,6 +28,16 @@ export interface HistoryEntry {
   by: string;
   reason?: string;
   cause?: string;
+  /** Of the request that is the cause, where it has one: the same key with another body is refused. */
+  fingerprint?: string;
+  /** Units that were cancelled in this step, of an order that goes on. */
+  cancelled?: readonly UnitCount[];
+}
+
+/** So many units of a product. */
+export interface UnitCount {
+  productId: string;
+  quantity: number;
 }
 
 /** An event that still has to reach Kafka; it is rendered from the history entry it names. */
@@ -114,6 +124,20 @@ const graph: Readonly<Record<Status, readonly Status[]>> = {
   EXPIRED: [],
   REFUNDED: [],
 };
+
+/** How many units of each product the buyer has cancelled; EXPIRED is nobody's doing. */
+export function cancelledUnits(
+  order: Pick<Order, 'status' | 'items' | 'history'>,
+): Map<string, number> {
+  const counts = new Map<string, number>();
+  const steps =
+    order.status === 'CANCELLED'
+      ? order.items
+      : order.history.flatMap(({ cancelled }) => cancelled ?? []);
+  for (const { productId, quantity } of steps)
+    counts.set(productId, (counts.get(productId) ?? 0) + quantity);
+  return counts;
+}
 
 /** Whether the status graph has this edge. */
 export const mayBecome = (from: Status, to: Status): boolean => graph[from].includes(to);

@@ -17,8 +17,10 @@ export interface HoldRecord {
   epoch: number;
   /** Milliseconds since the epoch, by the ledger's clock. */
   at: number;
-  /** Deadline in milliseconds since the epoch; 0: none. */
+  /** Deadline in milliseconds since the epoch; 0: none, or none any more. */
   expiresAt: number;
+  /** What `expiresAt` was before the hold was settled. */
+  deadline?: number;
   /** Unit numbers by product. */
   units: Readonly<Record<string, readonly number[]>>;
   /** Minor units of currency by product, as the ledger had them at `at`. */

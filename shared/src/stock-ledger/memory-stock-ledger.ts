@@ -229,7 +229,7 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
           const line = sale.lines.get(productId);
           if (line) line.held = (line.held ?? 0) - numbers.length;
         }
-        sale.holds.set(orderId, { ...record, expiresAt: 0 });
+        sale.holds.set(orderId, { ...record, expiresAt: 0, deadline: record.expiresAt });
         dueOf(saleId).delete(`${saleId}/${orderId}`);
         return 'settled';
       });
@@ -251,7 +251,8 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
       const sale = openSale(saleId);
       if (!sale) return 'fenced';
       for (const id of orderIds)
-        if (!sale.holds.has(id)) unrecordedOf(saleId).delete(`${saleId}/${id}`);
+        if (!sale.holds.has(id))
+          for (const set of [unrecordedOf(saleId), dueOf(saleId)]) set.delete(`${saleId}/${id}`);
       return { epoch: sale.settings.epoch, records: orderIds.map((id) => sale.holds.get(id)) };
     },
     claimDue: (shard, { leaseMs, limit }) =>
@@ -315,7 +316,9 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   }
 
   const holdOf = (saleId: string, orderId: string) => sales.get(saleId)?.holds.get(orderId);
-  return { ...ledger, dump, holdOf };
+  /** A record that is lost without a trace, as no script ever loses one. */
+  const loseHold = (saleId: string, orderId: string) => sales.get(saleId)?.holds.delete(orderId);
+  return { ...ledger, dump, holdOf, loseHold };
 }
 
 const asText = (entries: readonly (readonly [string, unknown])[]) =>

@@ -69,7 +69,7 @@ export function loadLedgerScripts(folder: URL) {
     }),
     readHolds: defineScript({
       file: script('read-holds'),
-      keys: ['admitted', 'sale', 'holds', 'unrecorded'],
+      keys: ['admitted', 'sale', 'holds', 'unrecorded', 'due'],
       args: ['runId', 'saleId', 'orderId..'],
       parseReply: parseStatus,
     }),

@@ -201,6 +201,52 @@ export function orderStoreSuite(store: () => OrderStore): void {
     });
   });
 
+  describe('an order of which some units are cancelled', () => {
+    const cancelOne = async (order: Order) => {
+      const now = await read(order);
+      const productId = now.items[0]?.productId ?? '';
+      const units = [{ productId, quantity: 1 }];
+      const fact = { type: 'cancel', by: order.userId, at: new Date(0), units } as const;
+      const outcome = applyFact(now, fact);
+      if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+      return { id: order.id, change: outcome.change };
+    };
+
+    it('keeps the others, and no empty list when the last one goes', async () => {
+      const order = givenOrder({ units: [4, 5, 6] });
+      await store().insertMany([order]);
+      const [low = '', middle = '', high = ''] = order.units ?? [];
+      await store().applyChanges([await cancelOne(order)]);
+      expect(await read(order)).toMatchObject({
+        status: 'PENDING',
+        units: [low, middle],
+        releasing: [high],
+        version: 2,
+        items: order.items,
+        outbox: [{ id: `${order.id}:1` }, { id: `${order.id}:2` }],
+      });
+      await store().finishRelease([{ id: order.id, units: [high] }]);
+      await store().applyChanges([await cancelOne(order)]);
+      await store().applyChanges([await cancelOne(order)]);
+      const found = await read(order);
+      expect(found).toMatchObject({ status: 'CANCELLED', releasing: [middle, low], version: 4 });
+      expect(found).not.toHaveProperty('units');
+    });
+
+    it('lets two releases end in either order', async () => {
+      const order = givenOrder({ units: [4, 5, 6] });
+      await store().insertMany([order]);
+      const [, middle = '', high = ''] = order.units ?? [];
+      await store().applyChanges([await cancelOne(order)]);
+      await store().applyChanges([await cancelOne(order)]);
+      expect((await read(order)).releasing).toEqual([high, middle]);
+      await store().finishRelease([{ id: order.id, units: [middle] }]);
+      expect((await read(order)).releasing).toEqual([high]);
+      await store().finishRelease([{ id: order.id, units: [high] }]);
+      expect(await read(order)).not.toHaveProperty('releasing');
+    });
+  });
+
   describe('outbox', () => {
     it('names orders that are due, and moves each for one scanner only', async () => {
       const order = givenOrder();

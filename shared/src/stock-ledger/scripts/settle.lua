@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 --[[
-Takes the deadline off paid holds: they wait for nobody any more. The rest of the record
-stays. A bare hold is no order and is never paid: it counts as gone.
+Takes the deadline off paid holds: they wait for nobody any more. The record keeps what it was
+under another name, for the order and its answer are told from it again; the rest stays as it is. A
+bare hold is no order and is never paid: it counts as gone.
 KEYS[1] admitted  string  run id of the server that was checked
 KEYS[2] sale      hash    epoch, fenced
 KEYS[3] stock     hash    counters per product
@@ -52,6 +53,7 @@ for i = 3, #ARGV do
         local field = productId .. ':held'
         held[field] = (held[field] or whole(redis.call('HGET', KEYS[3], field))) - #numbers
       end
+      header.deadline = header.expiresAt
       header.expiresAt = 0
       settled[orderId] = cjson.encode(header) .. string.sub(stored, cut)
       status = 'settled'
