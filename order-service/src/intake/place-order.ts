@@ -1,30 +1,37 @@
-import type { Catalogue, CatalogueProduct } from '@quicksale/shared/catalogue';
+import { saleOfItems, type Catalogue, type CatalogueProduct } from '@quicksale/shared/catalogue';
 import {
   idempotencyDigest,
-  orderFromHold,
   requestFingerprint,
-  type Order,
   type OrderFacts,
   type OrderStore,
 } from '@quicksale/shared/orders';
-import type { Logger } from '@quicksale/shared/log';
 import type { Clock, Random } from '@quicksale/shared/process';
-import type { ReserveReply, ReserveRequest } from '@quicksale/shared/stock-ledger';
-import type { GroupRecorder } from './group-recorder.ts';
+import {
+  printHoldId,
+  type HoldName,
+  type ReserveRefusal,
+  type ReserveRequest,
+  type StockLedger,
+} from '@quicksale/shared/stock-ledger';
+import { findEarlierSale } from './find-earlier-sale.ts';
 import type { OrderNumbers } from './order-numbers.ts';
 import type { OrderRequest } from './order-request.ts';
-import type { RecordingOutcome } from './record-holds.ts';
+import {
+  recordOrder,
+  replayOrder,
+  type KeyedAnswer,
+  type KeyFacts,
+  type ReplayDeps,
+} from './replay-order.ts';
 import type { ReserveBatcher } from './reserve-batcher.ts';
 
-export interface PlaceOrderDeps {
+export interface PlaceOrderDeps extends ReplayDeps {
   clock: Clock;
   random: Random;
   catalogue: Catalogue;
   orders: OrderStore;
-  ledger: Pick<ReserveBatcher, 'reserve'>;
-  recorder: Pick<GroupRecorder, 'record'>;
+  ledger: Pick<ReserveBatcher, 'reserve'> & Pick<StockLedger, 'readHolds' | 'findKeys'>;
   numbers: OrderNumbers;
-  log: Logger;
 }
 
 export interface PlaceOrderInput {
@@ -36,16 +43,9 @@ export interface PlaceOrderInput {
   body: OrderRequest;
 }
 
-/** Answers of the ledger that are answers to the buyer. */
-type LedgerAnswer = Exclude<ReserveReply, { status: 'reserved' | 'replayed' }>;
-
-export type PlaceOrderResult =
-  | { status: 'created'; order: Order; replayed: boolean }
-  | LedgerAnswer
-  | { status: 'mixed_sales' }
-  /** The units are taken and the key is good: asking again completes the order. */
-  | { status: 'not_recorded' }
-  | { status: 'in_doubt' };
+/** What became of one attempt to reserve in one sale. */
+type Attempt = KeyedAnswer | ReserveRefusal;
+export type PlaceOrderResult = Exclude<Attempt, { status: 'dead_key' }> | { status: 'mixed_sales' };
 
 /**
  * Places an order: the ledger decides, then MongoDB remembers, then the buyer is told. A repeat with
@@ -62,83 +62,113 @@ export async function placeOrder(
     digest: idempotencyDigest({ userId: input.userId, route: input.route, key: input.key }),
     fingerprint: requestFingerprint(input.body),
   };
-  const first = await tryOnce(deps, input, key);
-  if (first.status !== 'unknown_product' && first.status !== 'closed') return finish(first);
-  // The product may have moved to another sale since its mapping was cached.
-  for (const { productId } of input.body.items) deps.catalogue.forget(productId);
-  return finish(await tryOnce(deps, input, key));
+  let tried = await tryOnce(deps, input, key);
+  if (tried.result.status === 'unknown_product' || tried.result.status === 'closed') {
+    // The product may have moved to another sale since its mapping was cached.
+    for (const { productId } of input.body.items) deps.catalogue.forget(productId);
+    tried = await tryOnce(deps, input, key);
+  }
+  return isRefusal(tried.result) ? answerBeforeRefusal(deps, input, key, tried) : tried.result;
 }
 
-interface KeyFacts {
-  digest: string;
-  fingerprint: string;
+interface Tried {
+  result: PlaceOrderResult;
+  /** What the catalogue has of the items. */
+  known: ReadonlyMap<string, CatalogueProduct>;
+  /** The sale whose ledger answered; undefined when none was asked. */
+  askedSaleId?: string;
 }
 
-type Attempt = PlaceOrderResult | { status: 'dead_key'; orderId: string };
-
-/** A key that died twice within one request: another process is at it; the buyer asks again. */
-const finish = (attempt: Attempt): PlaceOrderResult =>
-  attempt.status === 'dead_key' ? { status: 'not_recorded' } : attempt;
-
+/** Reserves in the sale that the items are in now. */
 async function tryOnce(
   deps: PlaceOrderDeps,
   input: PlaceOrderInput,
   key: KeyFacts,
-): Promise<Attempt> {
-  const found = await findSale(deps, input.body.items);
-  if (found.status !== 'found') return found;
-  const attempt = await reserveOnce(deps, input, key, found);
-  if (attempt.status !== 'dead_key') return attempt;
-  return reserveOnce(deps, input, key, found, attempt.orderId);
+): Promise<Tried> {
+  const { items } = input.body;
+  const known = await deps.catalogue.find(items.map(({ productId }) => productId));
+  const found = saleOfItems(known, items);
+  if (found.status !== 'found') return { result: found, known };
+  const { saleId, products } = found;
+  let attempt = await reserveOnce(deps, input, key, { saleId, products });
+  if (attempt.status === 'dead_key')
+    attempt = await reserveOnce(deps, input, key, { saleId, products, replaces: attempt.orderId });
+  // A key that died twice within one request: another process is at it; the buyer asks again.
+  const result = attempt.status === 'dead_key' ? ({ status: 'not_recorded' } as const) : attempt;
+  return { result, known, askedSaleId: saleId };
 }
 
-interface FoundSale {
-  status: 'found';
-  saleId: string;
-  products: CatalogueProduct[];
+/**
+ * Nobody is refused under a key that names an order: one that was made before its products came into
+ * the sale that refuses is answered where it was made.
+ */
+async function answerBeforeRefusal(
+  deps: PlaceOrderDeps,
+  input: PlaceOrderInput,
+  key: KeyFacts,
+  { result, known, askedSaleId }: Tried,
+): Promise<PlaceOrderResult> {
+  const earlier = await findEarlierSale(deps, known.values(), {
+    digest: key.digest,
+    refusedBy: askedSaleId,
+  });
+  if (earlier.status === 'none') return result;
+  if (earlier.status !== 'found') return earlier;
+  const products = input.body.items.flatMap(({ productId }) => known.get(productId) ?? []);
+  const attempt = await reserveOnce(deps, input, key, { saleId: earlier.saleId, products });
+  // A key that is dead there, or came to its end meanwhile, stands in nobody's way.
+  return attempt.status === 'dead_key' || isRefusal(attempt) ? result : attempt;
 }
 
-async function findSale(
-  { catalogue }: PlaceOrderDeps,
-  items: OrderRequest['items'],
-): Promise<
-  FoundSale | { status: 'mixed_sales' } | { status: 'unknown_product'; productId: string }
-> {
-  const known = await catalogue.find(items.map((item) => item.productId));
-  const products: CatalogueProduct[] = [];
-  for (const { productId } of items) {
-    const product = known.get(productId);
-    if (!product || product.archived) return { status: 'unknown_product', productId };
-    products.push(product);
+/** Whether a buyer is told for good that there is no order. */
+function isRefusal({ status }: Pick<PlaceOrderResult, 'status'>): boolean {
+  switch (status) {
+    case 'sold_out':
+    case 'limit':
+    case 'too_many_holds':
+    case 'hold_gone':
+    case 'not_open':
+    case 'closed':
+    case 'paused':
+    case 'unknown_product':
+    case 'mixed_sales':
+      return true;
+    case 'created':
+    case 'key_reused':
+    case 'not_recorded':
+    case 'in_doubt':
+    case 'fenced':
+    case 'unknown_sale':
+    case 'not_admitted':
+      return false;
   }
-  const [first] = products;
-  if (!first || products.some(({ saleId }) => saleId !== first.saleId))
-    return { status: 'mixed_sales' };
-  return { status: 'found', saleId: first.saleId, products };
 }
 
+/** One call to the ledger of one sale, and what follows from its answer. */
 async function reserveOnce(
   deps: PlaceOrderDeps,
   input: PlaceOrderInput,
   key: KeyFacts,
-  { saleId, products }: FoundSale,
-  replaces?: string,
+  place: { saleId: string; products: readonly CatalogueProduct[]; replaces?: string },
 ): Promise<Attempt> {
+  const { saleId, products, replaces } = place;
+  const { holdId, items, shippingAddress, billingAddress } = input.body;
+  const hold = holdId && (await nameHold(deps, input.userId, saleId, holdId));
   const orderNumber = await deps.numbers.take();
   const facts: OrderFacts = {
     orderNumber,
     saleId,
     currency: products[0]?.currency ?? '',
-    items: products.map(({ id, sku, name }, index) => ({
+    items: products.map(({ id, sku, name }) => ({
       productId: id,
       sku,
       name,
-      quantity: input.body.items[index]?.quantity ?? 0,
+      quantity: items.find(({ productId }) => productId === id)?.quantity ?? 0,
     })),
     key: input.key,
     ...key,
-    ...(input.body.shippingAddress && { shippingAddress: input.body.shippingAddress }),
-    ...(input.body.billingAddress && { billingAddress: input.body.billingAddress }),
+    ...(shippingAddress && { shippingAddress }),
+    ...(billingAddress && { billingAddress }),
   };
   const request: ReserveRequest = {
     orderId: deps.random.objectId(deps.clock.now()),
@@ -146,65 +176,32 @@ async function reserveOnce(
     kind: 'order',
     ...key,
     ...(replaces && { replaces }),
+    ...hold,
     facts: JSON.stringify(facts),
-    items: input.body.items,
+    items,
   };
   // When this throws, the order may exist: its number is not given back.
   const reply = await deps.ledger.reserve(saleId, request);
   if (reply.status === 'reserved')
-    return afterRecording(
-      deps,
-      await deps.recorder.record({ saleId, record: reply.record }),
-      key,
-      false,
-    );
+    return recordOrder(deps, { saleId, record: reply.record }, key, false);
   deps.numbers.giveBack(orderNumber);
-  return reply.status === 'replayed' ? replay(deps, reply, key, saleId) : reply;
+  return reply.status === 'replayed' ? replayOrder(deps, reply, key, saleId) : reply;
 }
 
-/** The key names an order already. Whoever gets here completes it; nobody waits for anybody. */
-async function replay(
-  deps: PlaceOrderDeps,
-  reply: Extract<ReserveReply, { status: 'replayed' }>,
-  key: KeyFacts,
+/**
+ * A hold as the ledger wants it named: with all of its products. Whether it may be used is for the
+ * ledger to say, after it has looked at the key: an order that took its hold is still answered.
+ */
+async function nameHold(
+  { ledger }: Pick<PlaceOrderDeps, 'ledger'>,
+  userId: string,
   saleId: string,
-): Promise<Attempt> {
-  // A record keeps its facts for a day; later only its units.
-  const record = reply.record?.facts ? reply.record : undefined;
-  if (record && reply.recorded)
-    return { status: 'created', order: orderFromHold(record, saleId), replayed: true };
-  if (record)
-    return afterRecording(deps, await deps.recorder.record({ saleId, record }), key, true);
-  const [order] = await deps.orders.findRelated({
-    ids: [reply.orderId],
-    digests: [key.digest],
-    units: [],
-  });
-  return order ? namedByKey(order, key) : { status: 'dead_key', orderId: reply.orderId };
+  hold: HoldName,
+): Promise<Pick<ReserveRequest, 'holdId' | 'holdProductIds'>> {
+  // An id of 48 digits names no record: a hold of another sale is not there in this one.
+  if (hold.saleId !== saleId) return { holdId: printHoldId(hold) };
+  const held = await ledger.readHolds(saleId, [hold.recordId]);
+  const record = typeof held === 'object' ? held.records[0] : undefined;
+  const isOwn = record?.kind === 'bare' && record.userId === userId;
+  return { holdId: hold.recordId, holdProductIds: isOwn ? Object.keys(record.units) : [] };
 }
-
-function afterRecording(
-  deps: PlaceOrderDeps,
-  outcome: RecordingOutcome,
-  key: KeyFacts,
-  replayed: boolean,
-): Attempt {
-  switch (outcome.kind) {
-    case 'recorded':
-      return { status: 'created', order: outcome.order, replayed };
-    case 'key-names-other':
-      return namedByKey(outcome.order, key);
-    case 'in-doubt':
-      return { status: 'in_doubt' };
-    case 'not-recorded':
-      return { status: 'not_recorded' };
-    case 'refused':
-      deps.log.error({ err: outcome.cause }, 'MongoDB refuses an order document');
-      return { status: 'not_recorded' };
-  }
-}
-
-const namedByKey = (order: Order, { fingerprint }: KeyFacts): Attempt =>
-  order.requestFingerprint === fingerprint
-    ? { status: 'created', order, replayed: true }
-    : { status: 'key_reused' };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { statuses } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
-import { objectId } from '../intake/order-request.ts';
+import { objectId } from '@quicksale/shared/orders';
 import { cancelOrder, type CancelOrderDeps } from './cancel-order.ts';
 import { orderView } from './order-view.ts';
 

@@ -1,3 +1,4 @@
+export { holdId, printHoldId, type HoldName } from './hold-id.ts';
 export {
   parseHoldRecord,
   unitNames,
@@ -7,6 +8,8 @@ export {
 } from './hold-record.ts';
 export { ledgerKeys, type LedgerKeys } from './keys.ts';
 export type {
+  KeyLookup,
+  KeyPlace,
   LedgerEntry,
   LedgerRefusal,
   OrderUnits,
@@ -19,4 +22,5 @@ export type {
   StockLedger,
 } from './ledger.ts';
 export { createRedisStockLedger } from './redis-stock-ledger.ts';
+export { reserveError, type ReserveRefusal } from './reserve-error.ts';
 export { checkShardCount } from './shard-count.ts';

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --[[
-Reads hold records. An entry of the unrecorded set that has no record stands for nothing and goes.
+Reads hold records, and the ledger's time, which their deadlines go by. An entry of the unrecorded
+set that has no record stands for nothing and goes.
 KEYS[1] admitted    string  run id of the server that was checked
 KEYS[2] sale        hash    epoch, fenced
 KEYS[3] holds       hash    orderId -> hold record
@@ -8,7 +9,7 @@ KEYS[4] unrecorded  zset    <saleId>/<orderId> by reservation time
 ARGV[1] runId
 ARGV[2] saleId
 ARGV[3..] orderId
-RETURNS "not_admitted" | "fenced" | "ok", the sale's epoch, and per order its record or ""
+RETURNS "not_admitted" | "fenced" | "ok", the sale's epoch, nowMs, and per order its record or ""
 ]]
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return { 'not_admitted' }
@@ -19,7 +20,9 @@ if not settings[1] or settings[2] == '1' then
 end
 redis.call('ZCARD', KEYS[4])
 local saleId = ARGV[2]
-local reply = { 'ok', settings[1] }
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local reply = { 'ok', settings[1], string.format('%.0f', now) }
 local records = redis.call('HMGET', KEYS[3], unpack(ARGV, 3))
 for i = 3, #ARGV do
   local record = records[i - 2]
