@@ -121,7 +121,7 @@ export function buildService(
     random: createSystemRandom(),
     catalogue: createMongoCatalogue(mongo),
     orders,
-    ledger: batcher,
+    ledger: { ...ledger, reserve: batcher.reserve },
     recorder,
     numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
     log,

@@ -157,17 +157,31 @@ describe('an order that names a bare hold', () => {
     await ledger.release(saleId, [{ orderId: first.orderId, units: { [a]: [1] } }]);
     const { userId, orderId: holdId } = hold;
     const naming = { userId, holdId, holdProductIds: [b] };
-    await withoutTrace(() =>
-      expect(
-        ledger.reserve(saleId, [request({ [a]: 2 }, { userId, holdId })]),
-      ).rejects.toMatchObject({ code: 'internal' }),
-    );
     const record = await reserved(saleId, request({ [a]: 2 }, naming));
     expect(record.units).toEqual({ [a]: [1, 2] });
     expect(await countersOf(saleId, a)).toMatchObject({ available: 4, held: 0, next: 5 });
     expect(await countersOf(saleId, b)).toMatchObject({ available: 2, held: 0, next: 3 });
     const rest = await reserved(saleId, request({ [a]: 4, [b]: 2 }));
     expect(rest.units).toEqual({ [a]: [3, 4, 5, 6], [b]: [1, 2] });
+  });
+
+  it('and not all of its products finds it gone, and the other orders of the call do not pay', async () => {
+    const { ledger } = fixture;
+    const [a, b] = [objectId(), objectId()];
+    const saleId = await givenSale(fixture, { [a]: 6, [b]: 2 });
+    const hold = bareHold({ [a]: 3, [b]: 1 });
+    await reserved(saleId, hold);
+    const { userId, orderId: holdId } = hold;
+    const blind = request({ [a]: 2 }, { userId, holdId });
+    expect(await withoutTrace(() => ledger.reserve(saleId, [blind]))).toEqual([
+      { status: 'hold_gone' },
+    ]);
+    expect(await ledger.reserve(saleId, [request({ [a]: 1 }), blind])).toMatchObject([
+      { status: 'reserved' },
+      { status: 'hold_gone' },
+    ]);
+    expect(await ledger.readHolds(saleId, [holdId])).toMatchObject({ records: [{ userId }] });
+    await reserved(saleId, { ...blind, holdProductIds: [b] });
   });
 
   it('finds it gone past its deadline, swept or not', async () => {

@@ -60,6 +60,7 @@ describe('settle', () => {
     expect(after).toEqual(before);
     expect(await ledger.readHolds(saleId, [paid.orderId])).toEqual({
       epoch: 1,
+      nowMs: expect.any(Number),
       records: [{ ...record, expiresAt: 0, deadline: record.expiresAt }],
     });
     expect(await dueOf(saleId, paid.orderId)).toBeNull();
@@ -120,6 +121,7 @@ describe('ship', () => {
     expect(await withoutTrace(() => ledger.ship(saleId, some))).toEqual(['already']);
     expect(await ledger.readHolds(saleId, [orderId])).toEqual({
       epoch: 1,
+      nowMs: expect.any(Number),
       records: [{ ...record, units: { [a]: [1, 3], [b]: [1] } }],
     });
     expect(await countersOf(saleId, a)).toEqual({
@@ -131,7 +133,11 @@ describe('ship', () => {
     });
     const rest = { orderId, units: record.units };
     expect(await ledger.ship(saleId, [rest, rest])).toEqual(['shipped', 'already']);
-    expect(await ledger.readHolds(saleId, [orderId])).toEqual({ epoch: 1, records: [undefined] });
+    expect(await ledger.readHolds(saleId, [orderId])).toEqual({
+      epoch: 1,
+      nowMs: expect.any(Number),
+      records: [undefined],
+    });
     for (const key of [at.due, at.unrecorded])
       expect(await connection.client.zscore(key, `${saleId}/${orderId}`)).toBeNull();
     expect(await connection.client.hget(at.buyers, userId)).toBe('4');
@@ -184,7 +190,8 @@ describe('claimDue', () => {
         expect(entries.every(({ saleId }) => saleId === soon)).toBe(true);
         return entries.map(({ orderId }) => orderId);
       };
-      const records = await own.ledger.readHolds(soon, [wanted[0]?.orderId ?? '']);
+      const before = await own.ledger.readHolds(soon, [wanted[0]?.orderId ?? '']);
+      if (typeof before === 'string') throw new Error(before);
       const claimed: string[] = [];
       await eventually(async () => {
         claimed.push(...(await claim(2)));
@@ -193,7 +200,10 @@ describe('claimDue', () => {
       expect([...claimed].sort()).toEqual(wanted.map(({ orderId }) => orderId).sort());
       expect(await claim()).toEqual([]);
       // The lease moves the score only; the record still says when the deadline was.
-      expect(await own.ledger.readHolds(soon, [wanted[0]?.orderId ?? ''])).toEqual(records);
+      expect(await own.ledger.readHolds(soon, [wanted[0]?.orderId ?? ''])).toEqual({
+        ...before,
+        nowMs: expect.any(Number),
+      });
       const [settled = '', ...left] = claimed;
       await own.ledger.settle(soon, [settled]);
       const again = new Set<string>();

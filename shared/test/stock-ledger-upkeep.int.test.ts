@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ReserveRequest } from '@quicksale/shared/stock-ledger';
 import { eventually } from '@quicksale/shared/testing';
-import { givenSale, objectId, openLedger, request, saleSettings } from './ledger-fixture.ts';
+import {
+  digest,
+  givenSale,
+  objectId,
+  openLedger,
+  request,
+  saleSettings,
+} from './ledger-fixture.ts';
 import type { LedgerFixture } from './ledger-fixture.ts';
 
 jest.setTimeout(20_000);
@@ -48,6 +55,7 @@ describe('release', () => {
     expect(await withoutTrace(() => ledger.release(saleId, some))).toEqual(['already']);
     expect(await ledger.readHolds(saleId, [orderId])).toEqual({
       epoch: 1,
+      nowMs: expect.any(Number),
       records: [{ ...record, units: { [a]: [1, 3], [b]: [1] } }],
     });
     expect(await connection.client.hget(at.buyers, userId)).toBe('3');
@@ -58,7 +66,11 @@ describe('release', () => {
       records: [{ units: { [a]: [1, 3] } }],
     });
     expect(await ledger.release(saleId, [{ orderId, units: record.units }])).toEqual(['released']);
-    expect(await ledger.readHolds(saleId, [orderId])).toEqual({ epoch: 1, records: [undefined] });
+    expect(await ledger.readHolds(saleId, [orderId])).toEqual({
+      epoch: 1,
+      nowMs: expect.any(Number),
+      records: [undefined],
+    });
     for (const key of [at.due, at.unrecorded])
       expect(await connection.client.zscore(key, `${saleId}/${orderId}`)).toBeNull();
     expect(await connection.client.hget(at.buyers, userId)).toBe('0');
@@ -103,6 +115,7 @@ describe('release', () => {
     await fixture.ledger.release(saleId, [{ orderId: wanted.orderId, units: { [product]: [1] } }]);
     expect(await fixture.ledger.readHolds(saleId, [wanted.orderId])).toEqual({
       epoch: 1,
+      nowMs: expect.any(Number),
       records: [{ ...record, units: { [product]: [2] } }],
     });
   });
@@ -170,6 +183,39 @@ describe('claims and reads', () => {
     }
   });
 
+  it('readHolds tells the time of the ledger, which deadlines go by', async () => {
+    const product = objectId();
+    const saleId = await givenSale(fixture, { [product]: 1 });
+    const wanted = request({ [product]: 1 }, { kind: 'bare', ttlMs: 60_000 });
+    await fixture.ledger.reserve(saleId, [wanted]);
+    const held = await fixture.ledger.readHolds(saleId, [wanted.orderId]);
+    const [seconds, micros] = await fixture.connection.client.time();
+    if (typeof held === 'string') throw new Error(held);
+    const nowMs = Number(seconds) * 1000 + Number(micros) / 1000;
+    expect(held.nowMs).toBeLessThanOrEqual(nowMs);
+    expect(held.nowMs).toBeGreaterThanOrEqual(held.records[0]?.at ?? Infinity);
+  });
+
+  it('findKeys knows keys by sale, and believes no ledger that is in doubt', async () => {
+    const { ledger, admit } = fixture;
+    const product = objectId();
+    const sales = [objectId(), objectId(), objectId()] as const;
+    for (const saleId of sales) await givenSale(fixture, { [product]: 1 }, { saleId });
+    const [used, fenced] = sales;
+    const wanted = request({ [product]: 1 });
+    for (const saleId of [used, fenced]) await ledger.reserve(saleId, [wanted]);
+    await ledger.fence(fenced, 1);
+    const ask = (digest: string) =>
+      ledger.findKeys([...sales, objectId()].map((saleId) => ({ saleId, digest })));
+    // Keys are kept by shard: a sale of the same shard knows it, too, and `reserve` says by what id.
+    expect(await ask(wanted.digest)).toEqual(['known', 'fenced', 'known', 'unknown_sale']);
+    expect(await ask(digest())).toEqual(['unknown', 'fenced', 'unknown', 'unknown_sale']);
+    expect(await ledger.findKeys([])).toEqual([]);
+    await admit('another server');
+    expect(await ask(wanted.digest)).toEqual(Array(4).fill('not_admitted'));
+    await admit();
+  });
+
   it('readHolds strikes off entries that have no record, and only those', async () => {
     const product = objectId();
     const saleId = await givenSale(fixture, { [product]: 9 });
@@ -182,6 +228,7 @@ describe('claims and reads', () => {
     await client.zadd(due, 1, `${saleId}/${gone}`, 2, `${saleId}/${wanted.orderId}`);
     expect(await fixture.ledger.readHolds(saleId, [gone, wanted.orderId])).toEqual({
       epoch: 1,
+      nowMs: expect.any(Number),
       records: [undefined, record],
     });
     for (const set of [unrecorded, due]) {

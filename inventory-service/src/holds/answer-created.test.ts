@@ -40,7 +40,7 @@ const deps: AnswerDeps = {
       if (typeof known === 'string') return known;
       const record = (orderId: string) =>
         known[orderId] === undefined ? undefined : ({ expiresAt: known[orderId] } as HoldRecord);
-      return { epoch: 7, records: ids.map(record) };
+      return { epoch: 7, nowMs: 0, records: ids.map(record) };
     },
     fence: async (saleId, epoch) => {
       calls.push(`fence ${saleId} ${epoch}`);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectId } from '../intake/order-request.ts';
+import { objectId } from '@quicksale/shared/orders';
 
 /**
  * Units of one order of the house. Each is an entry of the unique index and of a list that is emptied

@@ -7,10 +7,9 @@ import {
 } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
 import type { LedgerRefusal, StockLedger } from '@quicksale/shared/stock-ledger';
+import { namedByKey, type KeyFacts } from '../intake/replay-order.ts';
 import {
-  namedByKey,
   reserveOrder,
-  type KeyFacts,
   type ReserveOrderDeps,
   type ReserveOrderResult,
   type WantedOrder,

@@ -26,6 +26,7 @@ export function intakeRoutes(deps: PlaceOrderDeps): Route[] {
           'idempotency-key-reused',
           'sold-out',
           'buyer-limit-reached',
+          'hold-gone',
           'sale-not-open',
           'sale-closed',
           'sale-paused',

@@ -7,7 +7,12 @@ import {
   requestFingerprint,
 } from '@quicksale/shared/orders';
 import { createSystemRandom } from '@quicksale/shared/process';
-import type { HoldRecord, ReserveReply, ReserveRequest } from '@quicksale/shared/stock-ledger';
+import type {
+  HoldRecord,
+  KeyLookup,
+  ReserveReply,
+  ReserveRequest,
+} from '@quicksale/shared/stock-ledger';
 import { givenHold, newId } from '@quicksale/shared/testing';
 import { placeOrder, type PlaceOrderDeps, type PlaceOrderInput } from './place-order.ts';
 import type { Hold } from './record-holds.ts';
@@ -41,6 +46,9 @@ const recordOf = (request: ReserveRequest): HoldRecord => ({
 });
 
 describe('placing an order', () => {
+  let asked: string[];
+  let lookups: Record<string, KeyLookup>;
+  let holds: Record<string, HoldRecord>;
   let replies: ((request: ReserveRequest) => ReserveReply)[];
   let requests: ReserveRequest[];
   let recorded: Hold[];
@@ -52,6 +60,9 @@ describe('placing an order', () => {
   beforeEach(() => {
     replies = [(request) => ({ status: 'reserved', record: recordOf(request) })];
     requests = [];
+    asked = [];
+    lookups = {};
+    holds = {};
     recorded = [];
     givenBack = [];
     forgotten = [];
@@ -66,7 +77,16 @@ describe('placing an order', () => {
       },
       orders,
       ledger: {
-        reserve: async (_saleId, request) => {
+        readHolds: async (saleId, ids) => {
+          asked.push(`holds ${saleId}`);
+          return { epoch: 1, nowMs: 0, records: ids.map((id) => holds[id]) };
+        },
+        findKeys: async (places) => {
+          asked.push(...places.map((place) => `key ${place.saleId}`));
+          return places.map((place) => lookups[place.saleId] ?? 'unknown');
+        },
+        reserve: async (saleId, request) => {
+          asked.push(`reserve ${saleId}`);
           requests.push(request);
           const reply = replies.shift();
           if (!reply) throw new Error('one call too many');
@@ -208,6 +228,160 @@ describe('placing an order', () => {
     const items = [product.id, other.id].map((productId) => ({ productId, quantity: 1 }));
     expect(await placeOrder(deps, { ...input, body: { items } })).toEqual({
       status: 'mixed_sales',
+    });
+  });
+
+  describe('that names a hold', () => {
+    const hold = { saleId, recordId: newId() };
+    const naming = { ...input, body: { ...input.body, holdId: hold } };
+    const other = newId();
+
+    it('tells the ledger all products of the hold', async () => {
+      const units = { [product.id]: [1], [other]: [2] };
+      holds[hold.recordId] = { ...givenHold().record, kind: 'bare', userId: input.userId, units };
+      expect(await placeOrder(deps, naming)).toMatchObject({ status: 'created' });
+      expect(requests).toMatchObject([
+        { holdId: hold.recordId, holdProductIds: [product.id, other] },
+      ]);
+    });
+
+    it('leaves the answer to the ledger when it is gone or not a hold of this buyer', async () => {
+      const units = { [other]: [2] };
+      const strange = [
+        undefined,
+        { ...givenHold().record, kind: 'bare' as const, userId: newId(), units },
+        { ...givenHold().record, kind: 'order' as const, userId: input.userId, units },
+      ];
+      for (const record of strange) {
+        holds = record ? { [hold.recordId]: record } : {};
+        replies = [() => ({ status: 'hold_gone' })];
+        expect(await placeOrder(deps, naming)).toEqual({ status: 'hold_gone' });
+        expect(requests.at(-1)).toMatchObject({ holdId: hold.recordId, holdProductIds: [] });
+      }
+    });
+
+    it('of another sale finds none, whatever record that id has here', async () => {
+      holds[hold.recordId] = { ...givenHold().record, kind: 'bare', userId: input.userId };
+      const elsewhere = { ...hold, saleId: newId() };
+      replies = [() => ({ status: 'hold_gone' })];
+      await placeOrder(deps, { ...input, body: { ...input.body, holdId: elsewhere } });
+      expect(asked).toEqual([`reserve ${saleId}`]);
+      expect(requests[0]?.holdId).toBe(`${elsewhere.saleId}${hold.recordId}`);
+    });
+
+    it('is another request than one that names none or another', async () => {
+      for (const body of [
+        input.body,
+        naming.body,
+        { ...naming.body, holdId: { ...hold, saleId: other } },
+      ]) {
+        replies = [() => ({ status: 'hold_gone' })];
+        await placeOrder(deps, { ...input, body });
+      }
+      expect(new Set(requests.map(({ fingerprint }) => fingerprint)).size).toBe(3);
+    });
+  });
+
+  describe('for a product that came from another sale', () => {
+    const former = newId();
+    const hoursMs = 3_600_000;
+    const leftAt = (hoursAgo: number) => new Date(Date.UTC(2026, 0, 1) - hoursAgo * hoursMs);
+    const givenFormer = (formerSales: CatalogueProduct['formerSales']) => {
+      const moved = { ...product, ...(formerSales && { formerSales }) };
+      deps.catalogue.find = async () => new Map([[product.id, moved]]);
+    };
+    const soldOut: ReserveReply = {
+      status: 'sold_out',
+      products: [{ productId: product.id, available: 0 }],
+    };
+
+    it('is answered where the key was used, before a refusal', async () => {
+      givenFormer([{ saleId: former, leftAt: leftAt(1) }]);
+      lookups[former] = 'known';
+      const { record } = givenHold({ saleId: former });
+      replies = [
+        () => soldOut,
+        () => ({ status: 'replayed', orderId: record.orderId, recorded: true, record }),
+      ];
+      expect(await placeOrder(deps, input)).toMatchObject({
+        status: 'created',
+        replayed: true,
+        order: { id: record.orderId, saleId: former },
+      });
+      expect(asked).toEqual([`reserve ${saleId}`, `key ${former}`, `reserve ${former}`]);
+      expect(givenBack).toHaveLength(2);
+    });
+
+    it.each<[ReserveReply, object]>([
+      [{ status: 'key_reused' }, { status: 'key_reused' }],
+      [{ status: 'fenced' }, { status: 'fenced' }],
+      [{ status: 'not_admitted' }, { status: 'not_admitted' }],
+      // The key is dead there, or ended meanwhile: the sale of today has spoken.
+      [{ status: 'replayed', orderId: newId(), recorded: true }, soldOut],
+      [{ status: 'unknown_product', productId: product.id }, soldOut],
+    ])('takes %p of that sale', async (reply, result) => {
+      givenFormer([{ saleId: former, leftAt: leftAt(1) }]);
+      lookups[former] = 'known';
+      replies = [() => soldOut, () => reply];
+      expect(await placeOrder(deps, input)).toEqual(result);
+    });
+
+    it.each<ReserveReply>([
+      soldOut,
+      { status: 'limit', limit: 1, owned: 1 },
+      { status: 'not_open', opensAtMs: 1 },
+      { status: 'closed' },
+      { status: 'paused' },
+      { status: 'hold_gone' },
+      { status: 'too_many_holds', most: 5 },
+      { status: 'unknown_product', productId: product.id },
+    ])('asks there before %p', async (refusal) => {
+      givenFormer([{ saleId: former, leftAt: leftAt(23) }]);
+      replies = [() => refusal, () => refusal];
+      expect(await placeOrder(deps, input)).toEqual(refusal);
+      expect(asked.at(-1)).toBe(`key ${former}`);
+    });
+
+    it('asks nobody when there is an order, or it can be asked again', async () => {
+      givenFormer([{ saleId: former, leftAt: leftAt(1) }]);
+      expect(await placeOrder(deps, input)).toMatchObject({ status: 'created' });
+      for (const status of ['key_reused', 'fenced', 'unknown_sale', 'not_admitted'] as const) {
+        replies = [() => ({ status })];
+        expect(await placeOrder(deps, input)).toEqual({ status });
+      }
+      expect(asked.filter((call) => call.startsWith('key'))).toEqual([]);
+    });
+
+    it('asks no sale that it left more than a day ago', async () => {
+      givenFormer([{ saleId: former, leftAt: leftAt(25) }]);
+      lookups[former] = 'known';
+      replies = [() => soldOut];
+      expect(await placeOrder(deps, input)).toEqual(soldOut);
+      expect(asked).toEqual([`reserve ${saleId}`]);
+    });
+
+    it.each<[KeyLookup, string]>([
+      ['fenced', 'fenced'],
+      ['unknown_sale', 'fenced'],
+      ['not_admitted', 'not_admitted'],
+    ])('a ledger there that is %s leaves it open', async (lookup, status) => {
+      givenFormer([
+        { saleId: newId(), leftAt: leftAt(2) },
+        { saleId: former, leftAt: leftAt(1) },
+      ]);
+      lookups[former] = lookup;
+      replies = [() => soldOut];
+      expect(await placeOrder(deps, input)).toEqual({ status });
+    });
+
+    it('is found in the sale of today as well when no ledger was asked', async () => {
+      const archived = { ...product, archived: true };
+      deps.catalogue.find = async () => new Map([[product.id, archived]]);
+      lookups[saleId] = 'known';
+      const { record } = givenHold({ saleId });
+      replies = [() => ({ status: 'replayed', orderId: record.orderId, recorded: true, record })];
+      expect(await placeOrder(deps, input)).toMatchObject({ status: 'created', replayed: true });
+      expect(asked).toEqual([`key ${saleId}`, `reserve ${saleId}`]);
     });
   });
 });

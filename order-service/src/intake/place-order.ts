@@ -1,16 +1,21 @@
-import type { Catalogue, CatalogueProduct } from '@quicksale/shared/catalogue';
+import { saleOfItems, type Catalogue, type CatalogueProduct } from '@quicksale/shared/catalogue';
 import { idempotencyDigest, requestFingerprint, type OrderStore } from '@quicksale/shared/orders';
+import { printHoldId, type HoldName, type StockLedger } from '@quicksale/shared/stock-ledger';
+import { findEarlierSale } from './find-earlier-sale.ts';
 import type { OrderRequest } from './order-request.ts';
+import type { KeyFacts } from './replay-order.ts';
 import {
+  reserveOnce,
   reserveOrder,
-  type KeyFacts,
   type ReserveOrderDeps,
   type ReserveOrderResult,
+  type WantedOrder,
 } from './reserve-order.ts';
 
 export interface PlaceOrderDeps extends ReserveOrderDeps {
   catalogue: Catalogue;
   orders: OrderStore;
+  ledger: ReserveOrderDeps['ledger'] & Pick<StockLedger, 'readHolds' | 'findKeys'>;
 }
 
 export interface PlaceOrderInput {
@@ -39,62 +44,130 @@ export async function placeOrder(
     digest: idempotencyDigest({ userId: input.userId, route: input.route, key: input.key }),
     fingerprint: requestFingerprint(input.body),
   };
-  const first = await tryOnce(deps, input, key);
-  if (first.status !== 'unknown_product' && first.status !== 'closed') return first;
-  // The product may have moved to another sale since its mapping was cached.
-  for (const { productId } of input.body.items) deps.catalogue.forget(productId);
-  return tryOnce(deps, input, key);
+  let tried = await tryOnce(deps, input, key);
+  if (tried.result.status === 'unknown_product' || tried.result.status === 'closed') {
+    // The product may have moved to another sale since its mapping was cached.
+    for (const { productId } of input.body.items) deps.catalogue.forget(productId);
+    tried = await tryOnce(deps, input, key);
+  }
+  return isRefusal(tried.result) ? answerBeforeRefusal(deps, input, key, tried) : tried.result;
 }
 
+interface Tried {
+  result: PlaceOrderResult;
+  /** What the catalogue has of the items. */
+  known: ReadonlyMap<string, CatalogueProduct>;
+  /** The sale whose ledger answered; undefined when none was asked. */
+  askedSaleId?: string;
+}
+
+/** Reserves in the sale that the items are in now. */
 async function tryOnce(
+  deps: PlaceOrderDeps,
+  input: PlaceOrderInput,
+  key: KeyFacts,
+): Promise<Tried> {
+  const { items } = input.body;
+  const known = await deps.catalogue.find(items.map(({ productId }) => productId));
+  const found = saleOfItems(known, items);
+  if (found.status !== 'found') return { result: found, known };
+  const { saleId, products } = found;
+  const result = await reserveOrder(deps, await wantedIn(deps, input, key, saleId, products));
+  return { result, known, askedSaleId: saleId };
+}
+
+/**
+ * Nobody is refused under a key that names an order: one that was made before its products came into
+ * the sale that refuses is answered where it was made.
+ */
+async function answerBeforeRefusal(
+  deps: PlaceOrderDeps,
+  input: PlaceOrderInput,
+  key: KeyFacts,
+  { result, known, askedSaleId }: Tried,
+): Promise<PlaceOrderResult> {
+  const earlier = await findEarlierSale(deps, known.values(), {
+    digest: key.digest,
+    refusedBy: askedSaleId,
+  });
+  if (earlier.status === 'none') return result;
+  if (earlier.status !== 'found') return earlier;
+  const products = input.body.items.flatMap(({ productId }) => known.get(productId) ?? []);
+  const wanted = await wantedIn(deps, input, key, earlier.saleId, products);
+  const attempt = await reserveOnce(deps, wanted);
+  // A key that is dead there, or came to its end meanwhile, stands in nobody's way.
+  return attempt.status === 'dead_key' || isRefusal(attempt) ? result : attempt;
+}
+
+/** Whether a buyer is told for good that there is no order. */
+function isRefusal({ status }: Pick<PlaceOrderResult, 'status'>): boolean {
+  switch (status) {
+    case 'sold_out':
+    case 'limit':
+    case 'too_many_holds':
+    case 'hold_gone':
+    case 'not_open':
+    case 'closed':
+    case 'paused':
+    case 'unknown_product':
+    case 'mixed_sales':
+      return true;
+    case 'created':
+    case 'key_reused':
+    case 'not_recorded':
+    case 'in_doubt':
+    case 'fenced':
+    case 'unknown_sale':
+    case 'not_admitted':
+      return false;
+  }
+}
+
+/** The order that is asked for, in one sale. */
+async function wantedIn(
   deps: PlaceOrderDeps,
   { userId, key: givenKey, body }: PlaceOrderInput,
   key: KeyFacts,
-): Promise<PlaceOrderResult> {
-  const found = await findSale(deps, body.items);
-  if (found.status !== 'found') return found;
-  const { saleId, products } = found;
-  return reserveOrder(deps, {
+  saleId: string,
+  products: readonly CatalogueProduct[],
+): Promise<WantedOrder> {
+  const { holdId, items, shippingAddress, billingAddress } = body;
+  const hold = holdId && (await nameHold(deps, userId, saleId, holdId));
+  return {
     kind: 'order',
     saleId,
     userId,
     key,
-    items: products.map(({ id, sku, name }, index) => ({
+    items: products.map(({ id, sku, name }) => ({
       productId: id,
       sku,
       name,
-      quantity: body.items[index]?.quantity ?? 0,
+      quantity: items.find(({ productId }) => productId === id)?.quantity ?? 0,
     })),
     facts: {
       currency: products[0]?.currency ?? '',
       key: givenKey,
-      ...(body.shippingAddress && { shippingAddress: body.shippingAddress }),
-      ...(body.billingAddress && { billingAddress: body.billingAddress }),
+      ...(shippingAddress && { shippingAddress }),
+      ...(billingAddress && { billingAddress }),
     },
-  });
+    ...(hold && { hold }),
+  };
 }
 
-interface FoundSale {
-  status: 'found';
-  saleId: string;
-  products: CatalogueProduct[];
-}
-
-async function findSale(
-  { catalogue }: PlaceOrderDeps,
-  items: OrderRequest['items'],
-): Promise<
-  FoundSale | { status: 'mixed_sales' } | { status: 'unknown_product'; productId: string }
-> {
-  const known = await catalogue.find(items.map((item) => item.productId));
-  const products: CatalogueProduct[] = [];
-  for (const { productId } of items) {
-    const product = known.get(productId);
-    if (!product || product.archived) return { status: 'unknown_product', productId };
-    products.push(product);
-  }
-  const [first] = products;
-  if (!first || products.some(({ saleId }) => saleId !== first.saleId))
-    return { status: 'mixed_sales' };
-  return { status: 'found', saleId: first.saleId, products };
+/**
+ * A hold as the ledger wants it named: with all of its products. Whether it may be used is for the
+ * ledger to say, after it has looked at the key: an order that took its hold is still answered.
+ */
+async function nameHold(
+  { ledger }: Pick<PlaceOrderDeps, 'ledger'>,
+  userId: string,
+  saleId: string,
+  hold: HoldName,
+): Promise<NonNullable<WantedOrder['hold']>> {
+  // An id of 48 digits names no record: a hold of another sale is not there in this one.
+  if (hold.saleId !== saleId) return { id: printHoldId(hold), productIds: [] };
+  const held = await ledger.readHolds(saleId, [hold.recordId]);
+  const record = typeof held === 'object' ? held.records[0] : undefined;
+  const isOwn = record?.kind === 'bare' && record.userId === userId;
+  return { id: hold.recordId, productIds: isOwn ? Object.keys(record.units) : [] };
 }

@@ -67,6 +67,14 @@ describe('the reserve batcher', () => {
     expect(calls.map(({ orders }) => orders)).toEqual([25, 5]);
   });
 
+  it('counts the products of a hold that is named', () => {
+    const { batcher, calls, endTurn } = setUp();
+    const holdProductIds = Array.from({ length: 19 }, newId);
+    for (let i = 0; i < 30; i += 1) void batcher.reserve('a', { ...request(), holdProductIds });
+    endTurn();
+    expect(calls.map(({ orders }) => orders)).toEqual([25, 5]);
+  });
+
   it('lets the next call strike off what was recorded', () => {
     const { batcher, calls, endTurn } = setUp();
     batcher.noteRecorded('a', 'one');

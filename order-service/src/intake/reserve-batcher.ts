@@ -22,9 +22,9 @@ interface SaleQueue {
   scheduled: boolean;
 }
 
-/** Bounds of reserve.lua, with room: orders, item lines and struck-off ids of one call. */
+/** Bounds of reserve.lua, with room: orders, named products and struck-off ids of one call. */
 const ordersPerCall = 128;
-const itemsPerCall = 500;
+const productsPerCall = 500;
 const recordedPerCall = 500;
 const callsInFlight = 2;
 const strikeOffDelayMs = 200;
@@ -128,11 +128,12 @@ export function createReserveBatcher(options: {
 }
 
 function takeBatch(waiting: Waiting[]): Waiting[] {
-  let items = 0;
+  let products = 0;
   let size = 0;
   while (size < waiting.length && size < ordersPerCall) {
-    items += waiting[size]?.request.items.length ?? 0;
-    if (size > 0 && items > itemsPerCall) break;
+    const request = waiting[size]?.request;
+    products += (request?.items.length ?? 0) + (request?.holdProductIds?.length ?? 0);
+    if (size > 0 && products > productsPerCall) break;
     size += 1;
   }
   return waiting.splice(0, size);

@@ -1,32 +1,22 @@
-import {
-  orderFromHold,
-  type Order,
-  type OrderFacts,
-  type OrderItem,
-  type OrderStore,
-} from '@quicksale/shared/orders';
-import type { Logger } from '@quicksale/shared/log';
+import type { OrderFacts, OrderItem } from '@quicksale/shared/orders';
 import type { Clock, Random } from '@quicksale/shared/process';
-import type { ReserveReply, ReserveRequest } from '@quicksale/shared/stock-ledger';
-import type { GroupRecorder } from './group-recorder.ts';
+import type { ReserveRefusal, ReserveRequest } from '@quicksale/shared/stock-ledger';
 import type { OrderNumbers } from './order-numbers.ts';
-import type { RecordingOutcome } from './record-holds.ts';
+import {
+  recordOrder,
+  replayOrder,
+  type KeyedAnswer,
+  type KeyFacts,
+  type NamedOrder,
+  type ReplayDeps,
+} from './replay-order.ts';
 import type { ReserveBatcher } from './reserve-batcher.ts';
 
-export interface ReserveOrderDeps {
+export interface ReserveOrderDeps extends ReplayDeps {
   clock: Clock;
   random: Random;
-  orders: Pick<OrderStore, 'findRelated'>;
   ledger: Pick<ReserveBatcher, 'reserve'>;
-  recorder: Pick<GroupRecorder, 'record'>;
   numbers: OrderNumbers;
-  log: Logger;
-}
-
-/** What an idempotency key stands for. */
-export interface KeyFacts {
-  digest: string;
-  fingerprint: string;
 }
 
 /** An order to be made, with everything that is known before the ledger is asked. */
@@ -41,17 +31,7 @@ export interface WantedOrder {
   hold?: { id: string; productIds: readonly string[] };
 }
 
-/** Answers of the ledger that are answers to whoever asked. */
-type LedgerAnswer = Exclude<ReserveReply, { status: 'reserved' | 'replayed' }>;
-
-export type ReserveOrderResult =
-  | { status: 'created'; order: Order; replayed: boolean }
-  | LedgerAnswer
-  /** The units are taken and the key is good: asking again completes the order. */
-  | { status: 'not_recorded' }
-  | { status: 'in_doubt' };
-
-type Attempt = ReserveOrderResult | { status: 'dead_key'; orderId: string };
+export type ReserveOrderResult = NamedOrder | ReserveRefusal;
 
 /**
  * Makes an order under its key: the ledger decides, then MongoDB remembers. A repeat with the same
@@ -69,11 +49,12 @@ export async function reserveOrder(
   return second.status === 'dead_key' ? { status: 'not_recorded' } : second;
 }
 
-async function reserveOnce(
+/** One call to the ledger of one sale, and what follows from its answer. */
+export async function reserveOnce(
   deps: ReserveOrderDeps,
   { kind, saleId, userId, key, items, facts, hold }: WantedOrder,
   replaces?: string,
-): Promise<Attempt> {
+): Promise<KeyedAnswer | ReserveRefusal> {
   const orderNumber = await deps.numbers.take();
   const allFacts: OrderFacts = { orderNumber, saleId, items, ...key, ...facts };
   const request: ReserveRequest = {
@@ -89,60 +70,7 @@ async function reserveOnce(
   // When this throws, the order may exist: its number is not given back.
   const reply = await deps.ledger.reserve(saleId, request);
   if (reply.status === 'reserved')
-    return afterRecording(
-      deps,
-      await deps.recorder.record({ saleId, record: reply.record }),
-      key,
-      false,
-    );
+    return recordOrder(deps, { saleId, record: reply.record }, key, false);
   deps.numbers.giveBack(orderNumber);
-  return reply.status === 'replayed' ? replay(deps, reply, key, saleId) : reply;
+  return reply.status === 'replayed' ? replayOrder(deps, reply, key, saleId) : reply;
 }
-
-/** The key names an order already. Whoever gets here completes it; nobody waits for anybody. */
-async function replay(
-  deps: ReserveOrderDeps,
-  reply: Extract<ReserveReply, { status: 'replayed' }>,
-  key: KeyFacts,
-  saleId: string,
-): Promise<Attempt> {
-  // A record keeps its facts for a day; later only its units.
-  const record = reply.record?.facts ? reply.record : undefined;
-  if (record && reply.recorded)
-    return { status: 'created', order: orderFromHold(record, saleId), replayed: true };
-  if (record)
-    return afterRecording(deps, await deps.recorder.record({ saleId, record }), key, true);
-  const [order] = await deps.orders.findRelated({
-    ids: [reply.orderId],
-    digests: [key.digest],
-    units: [],
-  });
-  return order ? namedByKey(order, key) : { status: 'dead_key', orderId: reply.orderId };
-}
-
-function afterRecording(
-  deps: ReserveOrderDeps,
-  outcome: RecordingOutcome,
-  key: KeyFacts,
-  replayed: boolean,
-): Attempt {
-  switch (outcome.kind) {
-    case 'recorded':
-      return { status: 'created', order: outcome.order, replayed };
-    case 'key-names-other':
-      return namedByKey(outcome.order, key);
-    case 'in-doubt':
-      return { status: 'in_doubt' };
-    case 'not-recorded':
-      return { status: 'not_recorded' };
-    case 'refused':
-      deps.log.error({ err: outcome.cause }, 'MongoDB refuses an order document');
-      return { status: 'not_recorded' };
-  }
-}
-
-/** The answer of a key that names this order. */
-export const namedByKey = (order: Order, { fingerprint }: KeyFacts): ReserveOrderResult =>
-  order.requestFingerprint === fingerprint
-    ? { status: 'created', order, replayed: true }
-    : { status: 'key_reused' };

@@ -2,8 +2,12 @@ import { z } from 'zod';
 import { statuses } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
-import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/orders';
-import { itemList, objectId } from '../intake/order-request.ts';
+import {
+  idempotencyDigest,
+  objectId,
+  orderItems,
+  requestFingerprint,
+} from '@quicksale/shared/orders';
 import { cancelOrder, type CancelOrderDeps } from './cancel-order.ts';
 import { orderView } from './order-view.ts';
 
@@ -23,7 +27,7 @@ const listQuery = z.strictObject({
 const cancelBody = z.strictObject({
   reason: z.string().trim().min(1).max(500).optional(),
   /** Some units only; all of the order when absent. */
-  items: itemList.optional(),
+  items: orderItems.optional(),
 });
 /** Scope of an idempotency key of both routes: the one is the other's alias. */
 const cancelScope = 'POST /api/orders/:id/cancel';

@@ -1,3 +1,4 @@
+export { holdId, printHoldId, type HoldName } from './hold-id.ts';
 export {
   parseHoldRecord,
   unitNames,
@@ -7,6 +8,8 @@ export {
 } from './hold-record.ts';
 export { ledgerKeys, type LedgerKeys } from './keys.ts';
 export type {
+  KeyLookup,
+  KeyPlace,
   LedgerEntry,
   LedgerRefusal,
   OrderUnits,
@@ -20,4 +23,5 @@ export type {
 } from './ledger.ts';
 export { createMemoryStockLedger } from './memory-stock-ledger.ts';
 export { createRedisStockLedger } from './redis-stock-ledger.ts';
+export { reserveError, type ReserveRefusal } from './reserve-error.ts';
 export { checkShardCount } from './shard-count.ts';

@@ -14,7 +14,7 @@ export interface ReserveRequest {
   ttlMs?: number;
   /** A bare hold of the same user: given back in the step that takes the order's units. */
   holdId?: string;
-  /** What that hold has besides the order's own products: all of it is named, else the call fails. */
+  /** What that hold has besides the order's own products: all of it is named, else `hold_gone`. */
   holdProductIds?: readonly string[];
   facts: string;
   /** No product twice; quantities are whole and at least 1. */
@@ -83,6 +83,15 @@ export interface LedgerEntry {
   orderId: string;
 }
 
+/** An idempotency key and a sale that it may have been used in. */
+export interface KeyPlace {
+  saleId: string;
+  digest: string;
+}
+
+/** `known`: it names an order. `unknown` is said only by a ledger that can be believed. */
+export type KeyLookup = 'known' | 'unknown' | 'unknown_sale' | LedgerRefusal;
+
 /** What a page shows of a product: `stock` = last - gone, `reserved` = stock - available. */
 export interface ShownStock {
   stock: number;
@@ -117,11 +126,13 @@ export interface StockLedger {
     saleId: string,
     shipments: readonly OrderUnits[],
   ): Promise<('shipped' | 'already' | LedgerRefusal)[]>;
-  /** Records by order, `undefined` where there is none. */
+  /** Records by order, `undefined` where there is none; `nowMs` is the ledger's time, as deadlines are. */
   readHolds(
     saleId: string,
     orderIds: readonly string[],
-  ): Promise<{ epoch: number; records: (HoldRecord | undefined)[] } | LedgerRefusal>;
+  ): Promise<{ epoch: number; nowMs: number; records: (HoldRecord | undefined)[] } | LedgerRefusal>;
+  /** Whether idempotency keys are known to sales, by plain reads: for keys that are mostly not. */
+  findKeys(asked: readonly KeyPlace[]): Promise<KeyLookup[]>;
   /** Holds of one shard whose deadline has passed, leased to the caller. */
   claimDue(
     shard: number,

@@ -9,6 +9,7 @@ import type {
   SaleSettings,
   StockLedger,
 } from './ledger.ts';
+import { productsOf } from './reserve-call.ts';
 
 const mostBare = 5;
 
@@ -105,7 +106,7 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   function refusal(
     sale: Sale,
     request: ReserveRequest,
-    before: ReadonlySet<string>,
+    call: { holdsBefore: ReadonlySet<string>; productIds: ReadonlySet<string> },
   ): ReserveReply | undefined {
     const { settings } = sale;
     const { userId, kind, items, holdId } = request;
@@ -114,9 +115,11 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
       if (now() < settings.opensAtMs) return { status: 'not_open', opensAtMs: settings.opensAtMs };
       if (settings.closesAtMs > 0 && now() >= settings.closesAtMs) return { status: 'closed' };
     }
-    const found = holdId !== undefined && before.has(holdId) ? sale.holds.get(holdId) : undefined;
+    const isThere = holdId !== undefined && call.holdsBefore.has(holdId);
+    const found = isThere ? sale.holds.get(holdId) : undefined;
     const usable = found?.kind === 'bare' && found.userId === userId && found.expiresAt > now();
-    const hold = usable ? found : undefined;
+    const isNamed = Object.keys(found?.units ?? {}).every((id) => call.productIds.has(id));
+    const hold = usable && isNamed ? found : undefined;
     if (holdId !== undefined && !hold) return { status: 'hold_gone' };
     for (const { productId } of items) {
       const line = sale.lines.get(productId);
@@ -196,13 +199,14 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
       const sale = sales.get(saleId);
       if (!sale) return requests.map(() => ({ status: 'unknown_sale' }));
       if (sale.settings.fenced) return requests.map(() => ({ status: 'fenced' }));
-      const before = new Set(sale.holds.keys());
+      const holdsBefore = new Set(sale.holds.keys());
+      const call = { holdsBefore, productIds: new Set(productsOf(requests)) };
       // Numbers are chosen when all is decided: what a later order gives back serves earlier ones.
       const choose: (() => void)[] = [];
       const replies = requests.map(
         (request): ReserveReply =>
           replay(saleId, sale, request) ??
-          refusal(sale, request, before) ?? {
+          refusal(sale, request, call) ?? {
             status: 'reserved',
             record: accept(saleId, sale, request, choose),
           },
@@ -253,8 +257,16 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
       for (const id of orderIds)
         if (!sale.holds.has(id))
           for (const set of [unrecordedOf(saleId), dueOf(saleId)]) set.delete(`${saleId}/${id}`);
-      return { epoch: sale.settings.epoch, records: orderIds.map((id) => sale.holds.get(id)) };
+      const records = orderIds.map((id) => sale.holds.get(id));
+      return { epoch: sale.settings.epoch, nowMs: now(), records };
     },
+    findKeys: (asked) =>
+      asked.map(({ saleId, digest }) => {
+        const sale = sales.get(saleId);
+        if (sale && !sale.settings.fenced)
+          return idem.has(keys.idem(saleId, digest)) ? 'known' : 'unknown';
+        return sale ? 'fenced' : 'unknown_sale';
+      }),
     claimDue: (shard, { leaseMs, limit }) =>
       claim(setOf(due, keys.due(shard)), now(), now() + leaseMs, limit),
     claimUnrecorded: (shard, { ageMs, leaseMs, limit }) => {

@@ -1,6 +1,7 @@
 import type { Counter } from '@prometheus-io/client';
 import { unavailable } from '../errors/index.ts';
 import type { RedisConnection } from '../redis/index.ts';
+import { findKeys } from './find-keys.ts';
 import { parseHoldRecord } from './hold-record.ts';
 import type { LedgerKeys } from './keys.ts';
 import type {
@@ -80,7 +81,7 @@ export function createRedisStockLedger(options: {
 
   const readHolds: StockLedger['readHolds'] = async (saleId, orderIds) => {
     count(scripts.readHolds);
-    const [status, epoch, ...stored] = await scripts.readHolds.run(connection, {
+    const [status, epoch, nowMs, ...stored] = await scripts.readHolds.run(connection, {
       keys: keys.sale(saleId),
       args: { saleId, orderId: orderIds },
     });
@@ -88,6 +89,7 @@ export function createRedisStockLedger(options: {
     const records = stored as string[];
     return {
       epoch: Number(epoch),
+      nowMs: Number(nowMs),
       records: orderIds.map((orderId, index) =>
         records[index] ? parseHoldRecord(orderId, records[index]) : undefined,
       ),
@@ -124,6 +126,7 @@ export function createRedisStockLedger(options: {
     reserve,
     release,
     readHolds,
+    findKeys: (asked) => findKeys(connection, keys, asked),
     snapshot,
     settle,
     ship,

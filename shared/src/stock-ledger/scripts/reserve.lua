@@ -22,7 +22,7 @@ ARGV[3] orderCount    at most 128
 ARGV[4] productCount  at most 1000
 ARGV[5] recordedCount at most 1000
 ARGV[6..] recorded  ids known to be in MongoDB, struck off
-ARGV[..] productId  per product of the items, and of the bare holds that are named
+ARGV[..] productId  per product of the items, and of the bare holds that are named (all of them)
 ARGV[..] order      per order: orderId userId kind(order/house/bare) fingerprint replaces(orderId
                     or "") holdId(or "") ttlMs(of a bare hold, else 0) facts itemCount, then per
                     item: number of its product in the list above, quantity
@@ -107,7 +107,8 @@ local function headerOf(record)
   return cjson.decode(string.sub(record, 1, string.find(record, '\n', 1, true) - 1))
 end
 
--- The bare hold that an order names, with its units by product; nil when it is gone.
+-- The bare hold that an order names, with its units by product; nil when it is gone, or has a
+-- product that is not among those of the call.
 local function readHold(order)
   local stored = not taken[order.holdId] and redis.call('HGET', KEYS[5], order.holdId)
   local header = stored and headerOf(stored)
@@ -126,8 +127,9 @@ local function readHold(order)
     for _, number in ipairs(hold.units[i]) do whole(number, 1) end
   end
   for _ in pairs(header.units) do found = found - 1 end
-  assert(found == 0, 'a product of the hold is not among those of the call')
-  return hold
+  -- A product of the hold that the call does not name: the caller has not seen this hold, and the
+  -- other orders of the call are not to pay for that.
+  return found == 0 and hold or nil
 end
 
 local function bareCount(userId)
