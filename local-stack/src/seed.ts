@@ -10,6 +10,15 @@ const demoProduct = {
   category: 'demo',
 };
 
+const saleProduct = {
+  ...demoProduct,
+  name: 'Demo sale product',
+  description: 'A hundred units, sold in the demo sale. Development only.',
+};
+/** From the first start on: time to copy a command and wait for it. */
+const opensAfterMs = 20_000;
+const opensForMs = 7 * 24 * 3_600_000;
+
 export interface SeedOptions {
   /** The services' variables: their URLs and INTERNAL_KEY. */
   readonly env: Readonly<Record<string, string>>;
@@ -17,7 +26,7 @@ export interface SeedOptions {
 }
 
 /**
- * Makes the demo users and the demo product through the services' own interfaces, once: what is
+ * Makes the demo users, product and sale through the services' own interfaces, once: what is
  * there already is found again. Returns with every id known.
  */
 export async function seed(options: SeedOptions): Promise<{ demo: Demo; wasSeeded: boolean }> {
@@ -33,12 +42,16 @@ export async function seed(options: SeedOptions): Promise<{ demo: Demo; wasSeede
     const made = await makeUser(buyer, 'CUSTOMER', `Buyer ${index + 1}`, env);
     buyers.push({ ...buyer, id: made.id });
   }
-  const productId = await makeProduct(known.product.sku, merchant.accessToken, env);
+  const { accessToken } = merchant;
+  const productId = await makeProduct({ ...demoProduct, sku: known.product.sku }, accessToken, env);
+  const ofSale = await makeProduct({ ...saleProduct, sku: known.sale.sku }, accessToken, env);
+  const saleId = await makeSale(ofSale, merchant, env);
   const demo: Demo = {
     admin: { ...known.admin, id: admin.id },
     merchant: { ...known.merchant, id: merchant.id },
     buyers,
     product: { ...known.product, id: productId },
+    sale: { ...known.sale, productId: ofSale, id: saleId },
   };
   await writeDemo(demoFile, demo);
   return { demo, wasSeeded: true };
@@ -103,17 +116,40 @@ function session(url: string, reply: JsonReply): { id: string; accessToken: stri
 }
 
 async function makeProduct(
-  sku: string,
+  product: typeof demoProduct & { sku: string },
   accessToken: string,
   env: SeedOptions['env'],
 ): Promise<string> {
   const url = `${env.INVENTORY_SERVICE_URL}/api/inventory/products`;
   const reply = await callJson('POST', url, {
-    body: { ...demoProduct, sku },
+    body: product,
     headers: { authorization: `Bearer ${accessToken}` },
   });
   const id = reply.status === 201 ? textAt(reply, 'product', '_id') : textAt(reply, 'productId');
   return id ?? missing(url, reply);
+}
+
+/** The sale, or the one of an earlier seed that was cut short: a product is in one at a time. */
+async function makeSale(
+  productId: string,
+  merchant: { id: string; accessToken: string },
+  env: SeedOptions['env'],
+): Promise<string> {
+  const url = `${env.INVENTORY_SERVICE_URL}/api/sales`;
+  const opensAtMs = Date.now() + opensAfterMs;
+  const reply = await callJson('POST', url, {
+    body: {
+      name: 'Demo sale',
+      opensAt: new Date(opensAtMs).toISOString(),
+      closesAt: new Date(opensAtMs + opensForMs).toISOString(),
+      perBuyerLimit: 2,
+      items: [{ productId, price: 19.99, stock: demoProduct.stock }],
+    },
+    headers: { authorization: `Bearer ${merchant.accessToken}` },
+  });
+  if (reply.status === 201) return textAt(reply, '_id') ?? missing(url, reply);
+  const listed = await callJson('GET', `${url}?merchantId=${merchant.id}&limit=1`);
+  return textAt(listed, 'data', '0', '_id') ?? missing(url, reply);
 }
 
 function textAt(reply: JsonReply, ...path: readonly string[]): string | undefined {

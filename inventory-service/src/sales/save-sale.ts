@@ -11,7 +11,7 @@ export class SaleChanged extends Error {
 }
 
 /** While a sale is worked on, the runner leaves it alone for so long after each write. */
-const workMs = 10_000;
+const workMs = 5_000;
 
 /**
  * Writes a sale on which there is more to do, and keeps the runner off it for a while; should this

@@ -7,12 +7,14 @@ export interface DemoUser {
   readonly id?: string;
 }
 
-/** The demo users and the demo product. Ids are missing until they have been seeded. */
+/** The demo users, product and sale. Ids are missing until they have been seeded. */
 export interface Demo {
   readonly admin: DemoUser;
   readonly merchant: DemoUser;
   readonly buyers: readonly DemoUser[];
   readonly product: { readonly sku: string; readonly id?: string };
+  /** A timed sale of a product of its own. */
+  readonly sale: { readonly sku: string; readonly productId?: string; readonly id?: string };
 }
 
 export async function readOrMakeDemo(file: string): Promise<Demo> {
@@ -50,5 +52,6 @@ function newDemo(): Demo {
     merchant: user('merchant'),
     buyers: ['buyer1', 'buyer2', 'buyer3'].map(user),
     product: { sku: 'DEMO-100' },
+    sale: { sku: 'DEMO-SALE' },
   };
 }

@@ -7,7 +7,13 @@ export interface StartSummary {
   readonly note: string;
   readonly urls: Readonly<Record<string, string>>;
   readonly tokens: Readonly<Record<'CUSTOMER' | 'MERCHANT' | 'ADMIN', string>>;
-  readonly demo: { readonly productId: string; readonly buyerId: string; readonly file: string };
+  readonly demo: {
+    readonly productId: string;
+    readonly saleId: string;
+    readonly saleProductId: string;
+    readonly buyerId: string;
+    readonly file: string;
+  };
   readonly buy: string;
   readonly sources: Readonly<Record<string, string>>;
 }
@@ -33,11 +39,18 @@ export function summarize(input: {
     urls: {
       gateway,
       health: `${gateway}/health`,
+      demoSale: `${gateway}/api/sales/${demo.sale.id ?? ''}`,
       metrics: `${env.ORDER_SERVICE_ADMIN_URL}/metrics`,
       webSocket: `ws://localhost:${env.NOTIFIER_SERVICE_PORT}?token=<token>`,
     },
     tokens,
-    demo: { productId, buyerId: buyer?.id ?? '', file: input.demoFile },
+    demo: {
+      productId,
+      saleId: demo.sale.id ?? '',
+      saleProductId: demo.sale.productId ?? '',
+      buyerId: buyer?.id ?? '',
+      file: input.demoFile,
+    },
     buy: buyCommand(gateway, tokens.CUSTOMER, productId),
     sources: input.sources,
   };
@@ -63,6 +76,7 @@ export function formatSummary(summary: StartSummary): string {
     row('Gateway', urls.gateway ?? ''),
     row('Health', urls.health ?? ''),
     row('Metrics', urls.metrics ?? ''),
+    row('Demo sale', `${urls.demoSale ?? ''} (opens 20 s after the first start)`),
     row('WebSocket', urls.webSocket ?? ''),
     row('Demo users', summary.demo.file),
     '',

@@ -48,7 +48,10 @@ export async function placeOrder(
   if (tried.result.status === 'unknown_product' || tried.result.status === 'closed') {
     // The product may have moved to another sale since its mapping was cached.
     for (const { productId } of input.body.items) deps.catalogue.forget(productId);
-    tried = await tryOnce(deps, input, key);
+    const again = await tryOnce(deps, input, key);
+    // On its way back from a sale that has just ended it is in no other one yet.
+    const isBetween = tried.result.status === 'closed' && again.result.status === 'unknown_product';
+    if (!isBetween) tried = again;
   }
   return isRefusal(tried.result) ? answerBeforeRefusal(deps, input, key, tried) : tried.result;
 }

@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@quicksale/shared/testing';
+import { unrecordedCount } from './books.ts';
+import { createSale, expectBalanced, givenSale, stockIn } from './sale-books.ts';
+import { startSystem, type System } from './system.ts';
+
+const stock = 1_500;
+const allotted = 1_200;
+const allotmentPoints = [
+  'after-sale-written',
+  'after-sale-claimed',
+  'after-sale-put',
+  'after-marked-away',
+  'after-round-written',
+  'after-round-moved',
+  'after-round-closed',
+  'after-product-moved',
+] as const;
+const returnPoints = [
+  'after-round-written',
+  'after-round-moved',
+  'after-round-closed',
+  'after-claim-dropped',
+] as const;
+
+describe('inventory-service dies at every step of a sale', () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ name: 'salecrash' });
+  }, 180_000);
+  afterAll(() => system?.stop(), 60_000);
+
+  /** Does `work` on a process that kills itself at this point; it must come to that. */
+  async function dyingAt(point: string, work: () => Promise<unknown>): Promise<void> {
+    await system.supervisor.stopPart('inventory-service');
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, '../inventory-service/src/main.ts')],
+      {
+        env: { ...process.env, ...system.env, QUICKSALE_FAULT: point, LOG_LEVEL: 'silent' },
+        stdio: 'ignore',
+      },
+    );
+    const exit = once(child, 'exit');
+    try {
+      await eventually(async () => {
+        const ready = await fetch(`${system.env.INVENTORY_SERVICE_ADMIN_URL}/readyz`);
+        expect(ready.ok || child.signalCode !== null).toBe(true);
+      }, 20_000);
+      // The connection breaks, or the gateway says that nobody is there.
+      await work().catch(() => undefined);
+      expect(await exit).toEqual([null, 'SIGKILL']);
+    } finally {
+      child.kill('SIGKILL');
+    }
+    await system.supervisor.start(['inventory-service']);
+  }
+
+  const total = async (productId: string, ...saleIds: string[]) => {
+    const stocks = await Promise.all(saleIds.map((id) => stockIn(system, id, productId)));
+    return stocks.reduce((sum, units) => sum + units, 0);
+  };
+
+  const salesOf = async (merchantId: string) => {
+    const { body } = await system.api.call(`/api/sales?merchantId=${merchantId}`);
+    return body.data as { _id: string; state: string }[];
+  };
+
+  it('while units are allotted: none is lost or doubled, and the sale comes to be', async () => {
+    const made = [];
+    for (const point of allotmentPoints) {
+      const { productId, saleId: merchantId, token } = await system.givenProduct(stock);
+      await dyingAt(point, () => createSale(system, { productId, token, allotted }));
+      made.push({ point, productId, merchantId });
+    }
+    for (const { productId, merchantId } of made) {
+      await eventually(async () => {
+        const [sale] = await salesOf(merchantId);
+        expect(sale?.state).toBe('open');
+        expect(await stockIn(system, String(sale?._id), productId)).toBe(allotted);
+        expect(await total(productId, merchantId, String(sale?._id))).toBe(stock);
+      }, 60_000);
+      const [sale] = await salesOf(merchantId);
+      await expectBalanced(system, merchantId);
+      await expectBalanced(system, String(sale?._id));
+    }
+    expect(await unrecordedCount(system)).toBe(0);
+    process.stdout.write(`allotment: killed at ${made.map(({ point }) => point).join(', ')}\n`);
+  }, 240_000);
+
+  it('while units are returned: all of them are back', async () => {
+    const made = [];
+    for (const point of returnPoints) {
+      const sale = await givenSale(system, stock, allotted);
+      await dyingAt(point, () =>
+        system.api.call(`/api/sales/${sale.saleId}/close`, { method: 'POST', token: sale.token }),
+      );
+      made.push({ point, ...sale });
+    }
+    for (const { productId, merchantId, saleId } of made) {
+      await eventually(async () => {
+        expect((await salesOf(merchantId)).map(({ state }) => state)).toEqual(['finished']);
+        expect(await stockIn(system, merchantId, productId)).toBe(stock);
+        expect(await stockIn(system, saleId, productId)).toBe(0);
+      }, 60_000);
+      await expectBalanced(system, merchantId);
+      await expectBalanced(system, saleId);
+    }
+    process.stdout.write(`return: killed at ${made.map(({ point }) => point).join(', ')}\n`);
+  }, 240_000);
+});
