@@ -21,6 +21,7 @@ import { buildService, type Overrides } from '../src/service.ts';
 const internalKey = 'an internal key of a test';
 
 export interface OrderFixture {
+  namespace: string;
   request: ReturnType<typeof supertest>;
   bus: MemoryBus;
   mongo: Mongo;
@@ -49,6 +50,8 @@ export interface OrderFixture {
   /** Asks for an order of the house on the admin port. */
   placeForHouse(order: HouseOrderRequest, key?: string): supertest.Test;
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
+  /** Ends the service and leaves the stores to look into. */
+  stopService(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -120,6 +123,7 @@ export async function startOrders(
   };
 
   return {
+    namespace,
     request,
     bus,
     mongo,
@@ -151,6 +155,7 @@ export async function startOrders(
         .set('x-internal-key', key)
         .send(order),
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
+    stopService: () => service.stop(),
     stop: async () => {
       await service.stop();
       await Promise.all([mongo.stop(), redis.stop()]);
