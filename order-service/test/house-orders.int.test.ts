@@ -337,7 +337,8 @@ describe('orders of the house on real stores', () => {
       request.set('Authorization', `Bearer user-${order.by}`).set('Idempotency-Key', 'k');
     const { request } = fixture;
     const list = await as(request.get('/api/orders'));
-    expect(list.body.data.map(({ _id }: { _id: string }) => _id)).toEqual([own.body.order._id]);
+    const listed = list.body.data as { _id: string }[];
+    expect(listed.map(({ _id }) => _id)).toEqual([own.body.order._id]);
     expect((await as(request.get(`/api/orders/${orderId}`))).status).toBe(404);
     expect((await as(request.delete(`/api/orders/${orderId}`))).status).toBe(404);
     expect((await fixture.orders(sale.saleId)).find(({ kind }) => kind === 'house')).toMatchObject({
