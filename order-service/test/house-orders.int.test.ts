@@ -4,6 +4,7 @@ import { unavailable } from '@quicksale/shared/errors';
 import { createMongoOrderStore, idempotencyDigest } from '@quicksale/shared/orders';
 import type { SaleSettings } from '@quicksale/shared/stock-ledger';
 import { eventually, newId } from '@quicksale/shared/testing';
+import type supertest from 'supertest';
 import { mostHouseUnits } from '../src/house-orders/house-order-request.ts';
 import type { ArrivingStock } from '../src/outbox/stock-arrivals.ts';
 import { startOrders, type OrderFixture } from './order-fixture.ts';
@@ -332,15 +333,14 @@ describe('orders of the house on real stores', () => {
     const order = wanted(sale, 1);
     const { orderId } = (await fixture.placeForHouse(order)).body as { orderId: string };
     const own = await fixture.place({ userId: order.by, key: 'k', productId: sale.productId });
-    const as = (method: 'get' | 'delete', path: string) =>
-      fixture.request[method](path)
-        .set('Authorization', `Bearer user-${order.by}`)
-        .set('Idempotency-Key', 'k');
-    const list = await as('get', '/api/orders');
-    const { data } = list.body as { data: { _id: string }[] };
-    expect(data.map(({ _id }) => _id)).toEqual([own.body.order._id]);
-    expect((await as('get', `/api/orders/${orderId}`)).status).toBe(404);
-    expect((await as('delete', `/api/orders/${orderId}`)).status).toBe(404);
+    const as = (request: supertest.Test) =>
+      request.set('Authorization', `Bearer user-${order.by}`).set('Idempotency-Key', 'k');
+    const { request } = fixture;
+    const list = await as(request.get('/api/orders'));
+    const listed = list.body.data as { _id: string }[];
+    expect(listed.map(({ _id }) => _id)).toEqual([own.body.order._id]);
+    expect((await as(request.get(`/api/orders/${orderId}`))).status).toBe(404);
+    expect((await as(request.delete(`/api/orders/${orderId}`))).status).toBe(404);
     expect((await fixture.orders(sale.saleId)).find(({ kind }) => kind === 'house')).toMatchObject({
       status: 'DELIVERED',
       version: 1,

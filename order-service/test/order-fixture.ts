@@ -21,6 +21,7 @@ import { buildService, type Overrides } from '../src/service.ts';
 const internalKey = 'an internal key of a test';
 
 export interface OrderFixture {
+  namespace: string;
   request: ReturnType<typeof supertest>;
   bus: MemoryBus;
   mongo: Mongo;
@@ -51,6 +52,8 @@ export interface OrderFixture {
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
   /** What a scraper reads. */
   metrics(): Promise<string>;
+  /** Ends the service and leaves the stores to look into. */
+  stopService(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -122,6 +125,7 @@ export async function startOrders(
   };
 
   return {
+    namespace,
     request,
     bus,
     mongo,
@@ -154,6 +158,7 @@ export async function startOrders(
         .send(order),
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
     metrics: async () => (await fetch(`http://127.0.0.1:${service.adminPort()}/metrics`)).text(),
+    stopService: () => service.stop(),
     stop: async () => {
       await service.stop();
       await Promise.all([mongo.stop(), redis.stop()]);

@@ -1,0 +1,186 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually, newId } from '@quicksale/shared/testing';
+import { startOrders, type OrderFixture } from './order-fixture.ts';
+import { startOrderProcess, type OrderProcess } from './order-process.ts';
+
+const internalKey = 'an internal key of a test';
+const points = [
+  'after-house-reserve',
+  'after-house-record',
+  'after-house-ship',
+  'after-house-movement',
+] as const;
+
+interface Asked {
+  key: unknown;
+  movement: Record<string, unknown>;
+}
+
+/** What inventory-service would be told. */
+async function startInventory(): Promise<{ server: Server; url: string; asked: Asked[] }> {
+  const asked: Asked[] = [];
+  const server = createServer((req, res) => {
+    const parts: Buffer[] = [];
+    req.on('data', (part: Buffer) => parts.push(part));
+    req.on('end', () => {
+      const known = `${req.method} ${req.url}` === 'POST /internal/movements';
+      const body = Buffer.concat(parts).toString();
+      if (known)
+        asked.push({
+          key: req.headers['x-internal-key'],
+          movement: JSON.parse(body) as Record<string, unknown>,
+        });
+      res.writeHead(known ? 200 : 404).end('{"movementId":"m"}');
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return { server, asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+describe('an order of the house whose process is killed', () => {
+  let fixture: OrderFixture;
+  let inventory: Awaited<ReturnType<typeof startInventory>>;
+  const running: OrderProcess[] = [];
+  beforeAll(async () => {
+    // Looks into the stores; its own service is stopped, so that only the processes do anything.
+    fixture = await startOrders();
+    await fixture.stopService();
+    inventory = await startInventory();
+  }, 60_000);
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((one) => one.stop()));
+  }, 30_000);
+  afterAll(async () => {
+    await fixture?.stop();
+    inventory?.server.closeAllConnections();
+    await new Promise((done) => inventory?.server.close(done));
+  });
+
+  async function start(fault?: string): Promise<OrderProcess> {
+    const started = await startOrderProcess({
+      NAMESPACE: fixture.namespace,
+      INTERNAL_KEY: internalKey,
+      INVENTORY_SERVICE_ADMIN_URL: inventory.url,
+      ...(fault && { QUICKSALE_FAULT: fault }),
+    });
+    running.push(started);
+    return started;
+  }
+
+  const place = async ({ adminUrl }: OrderProcess, order: object) => {
+    const answer = await fetch(`${adminUrl}/internal/house-orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-internal-key': internalKey },
+      body: JSON.stringify(order),
+    });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  };
+
+  async function dieAt(point: string) {
+    const sale = await fixture.givenProduct(7);
+    const order = {
+      operationId: `allot:${point}`,
+      saleId: sale.saleId,
+      by: newId(),
+      reason: 'allotment',
+      items: [{ productId: sale.productId, quantity: 3 }],
+      to: newId(),
+    };
+    const doomed = await start(point);
+    await expect(place(doomed, order)).rejects.toThrow();
+    expect(await doomed.ended).toBe('SIGKILL');
+    return { sale, order };
+  }
+
+  type Doomed = Awaited<ReturnType<typeof dieAt>>;
+
+  /** What the crash left, so that a fault point in a wrong place is noticed. */
+  async function stateOf({ sale, order }: Doomed) {
+    const [stored, ...others] = await fixture.orders(sale.saleId);
+    expect(others).toEqual([]);
+    const snapshot = await fixture.ledger.snapshot(sale.saleId);
+    if (typeof snapshot === 'string') throw new Error(snapshot);
+    const { available, gone } = snapshot.products[sale.productId] ?? {};
+    return {
+      stored: stored !== undefined,
+      marked: Boolean(stored?.shipping),
+      records: snapshot.records.length,
+      available,
+      gone,
+      movements: movementsTo(order.to).length,
+    };
+  }
+
+  const movementsTo = (to: string) =>
+    inventory.asked.filter(({ movement }) => movement.saleId === to);
+
+  async function expectCompleted({ sale, order }: Doomed) {
+    const [stored] = await fixture.orders(sale.saleId);
+    expect(stored).toMatchObject({
+      kind: 'house',
+      status: 'DELIVERED',
+      inventoryStatus: 'SOLD',
+      version: 1,
+      to: order.to,
+      units: [1, 2, 3].map((number) => `${sale.saleId}:${sale.productId}:${number}`),
+    });
+    expect(await stateOf({ sale, order })).toMatchObject({
+      stored: true,
+      marked: false,
+      records: 0,
+      available: 4,
+      gone: 3,
+    });
+    const member = `${sale.saleId}/${String(stored?._id)}`;
+    const { unrecorded } = fixture.keys.sale(sale.saleId);
+    expect(await fixture.redis.client.zscore(unrecorded, member)).toBeNull();
+    const asked = movementsTo(order.to);
+    expect(asked.length).toBeGreaterThan(0);
+    for (const one of asked)
+      expect(one).toEqual({
+        key: internalKey,
+        movement: {
+          houseOrderId: String(stored?._id),
+          saleId: order.to,
+          productId: sale.productId,
+          units: 3,
+          by: order.by,
+        },
+      });
+    return String(stored?._id);
+  }
+
+  const left = {
+    'after-house-reserve': { stored: false, marked: false, records: 1, gone: 0, movements: 0 },
+    'after-house-record': { stored: true, marked: true, records: 1, gone: 0, movements: 0 },
+    'after-house-ship': { stored: true, marked: true, records: 0, gone: 3, movements: 0 },
+    'after-house-movement': { stored: true, marked: true, records: 0, gone: 3, movements: 1 },
+  };
+
+  it.each(points)(
+    '%s is completed by the process that comes next, unasked',
+    async (point) => {
+      const doomed = await dieAt(point);
+      expect(await stateOf(doomed)).toEqual({ ...left[point], available: 4 });
+      const next = await start();
+      const orderId = await eventually(() => expectCompleted(doomed), 30_000);
+      const answer = await place(next, doomed.order);
+      expect(answer).toEqual({ status: 200, body: { orderId, units: 3 } });
+      await expectCompleted(doomed);
+    },
+    90_000,
+  );
+
+  it.each(points)(
+    '%s is completed when it is asked for again',
+    async (point) => {
+      const doomed = await dieAt(point);
+      const answer = await place(await start(), doomed.order);
+      const orderId = await expectCompleted(doomed);
+      expect(answer).toEqual({ status: 200, body: { orderId, units: 3 } });
+    },
+    90_000,
+  );
+});
