@@ -18,11 +18,11 @@ describe('cancelling on real stores', () => {
     return { ...sale, userId, orderId: placed.body.order._id as string, placed };
   }
 
-  const cancel = (userId: string, orderId: string, body?: object) =>
+  const cancel = (userId: string, orderId: string, body?: object, key = 'cancel') =>
     fixture.request
       .post(`/api/orders/${orderId}/cancel`)
       .set('Authorization', `Bearer user-${userId}`)
-      .set('Idempotency-Key', 'cancel')
+      .set('Idempotency-Key', key)
       .send(body);
 
   async function counters(sale: { saleId: string; productId: string }) {
@@ -132,4 +132,75 @@ describe('cancelling on real stores', () => {
       20_000,
     );
   }, 30_000);
+
+  describe('of some units', () => {
+    const some = (productId: string, quantity: number) => ({ items: [{ productId, quantity }] });
+
+    it('gives those back, and the order goes on with the rest', async () => {
+      const order = await givenOrderOf(5, 3);
+      const body = { reason: 'one is enough', ...some(order.productId, 2) };
+      const answer = await cancel(order.userId, order.orderId, body);
+      expect(answer.status).toBe(200);
+      expect(answer.body).toMatchObject({
+        status: 'PENDING',
+        inventoryStatus: 'PENDING',
+        paymentStatus: 'NONE',
+        version: 2,
+        items: [{ productId: order.productId, quantity: 3, cancelled: 2 }],
+        history: [
+          { to: 'PENDING' },
+          { from: 'PENDING', to: 'PENDING', reason: 'one is enough', cancelled: body.items },
+        ],
+      });
+      expect(answer.headers.etag).toBe('"2"');
+      expect(JSON.stringify(answer.body)).not.toContain('fingerprint');
+      expect(await counters(order)).toMatchObject({ available: 4, records: 1 });
+      const wanted = { userId: order.userId, key: 'k', productId: order.productId, quantity: 3 };
+      expect((await fixture.place(wanted)).text).toBe(order.placed.text);
+    });
+
+    it('has one effect per key, and another body under it is refused', async () => {
+      const order = await givenOrderOf(5, 4);
+      const one = some(order.productId, 1);
+      const answers = await Promise.all(
+        Array.from({ length: 4 }, () => cancel(order.userId, order.orderId, one)),
+      );
+      expect(answers.map(({ status, body }) => [status, body.version as number])).toEqual(
+        Array.from({ length: 4 }, () => [200, 2]),
+      );
+      expect(await counters(order)).toMatchObject({ available: 2 });
+      for (const body of [some(order.productId, 2), undefined]) {
+        const other = await cancel(order.userId, order.orderId, body);
+        expect([other.status, other.body.code]).toEqual([422, 'idempotency-key-reused']);
+      }
+      const next = await cancel(order.userId, order.orderId, one, 'next');
+      expect([next.status, next.body.version]).toEqual([200, 3]);
+      expect(await counters(order)).toMatchObject({ available: 3 });
+    });
+
+    it('is a whole cancel when they are all that is left', async () => {
+      const order = await givenOrderOf(3, 3);
+      await cancel(order.userId, order.orderId, some(order.productId, 1), 'first');
+      const rest = await cancel(order.userId, order.orderId, some(order.productId, 2), 'rest');
+      expect(rest.body).toMatchObject({
+        status: 'CANCELLED',
+        inventoryStatus: 'RELEASED',
+        items: [{ quantity: 3, cancelled: 3 }],
+      });
+      expect(await counters(order)).toMatchObject({ available: 3, records: 0 });
+      const again = await cancel(order.userId, order.orderId, some(order.productId, 1), 'again');
+      expect([again.status, again.body.version]).toEqual([200, 3]);
+    });
+
+    it('refuses more than the order has', async () => {
+      const order = await givenOrderOf(3, 2);
+      for (const body of [some(order.productId, 3), some(newId(), 1)]) {
+        const answer = await cancel(order.userId, order.orderId, body);
+        expect([answer.status, answer.body.code]).toEqual([409, 'order-state-conflict']);
+      }
+      for (const body of [{ items: [] }, some(order.productId, 0)])
+        expect((await cancel(order.userId, order.orderId, body)).status).toBe(400);
+      expect(await counters(order)).toMatchObject({ available: 1, records: 1 });
+    });
+  });
 });

@@ -1,6 +1,7 @@
 // npm run bench -- NAME [options]: measures a running `npm start`, and says under which conditions.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureExpiry } from './expiry.ts';
 import { measureOrderLatency } from './order-latency.ts';
 import { connectStack } from './running-stack.ts';
 import { stackMemory } from './stack-memory.ts';
@@ -10,7 +11,11 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { orders: { type: 'string', default: '1000' } },
+  options: {
+    orders: { type: 'string', default: '1000' },
+    spread: { type: 'string', default: '1000' },
+    together: { type: 'string', default: '10000' },
+  },
 });
 
 switch (positionals[0]) {
@@ -20,10 +25,19 @@ switch (positionals[0]) {
     await stack.close();
     break;
   }
+  case 'expiry': {
+    const stack = await connectStack(dataDirectory);
+    const counts = { spread: Number(values.spread), together: Number(values.together) };
+    await measureExpiry(stack, { ...counts, spreadMs: 10_000 }, say);
+    await stack.close();
+    break;
+  }
   case 'memory':
     stackMemory(join(dataDirectory, 'run'), say);
     break;
   default:
-    process.stderr.write('Usage: npm run bench -- order-latency [--orders N] | memory\n');
+    process.stderr.write(
+      'Usage: npm run bench -- order-latency [--orders N] | expiry [--spread N] [--together N] | memory\n',
+    );
     process.exitCode = 2;
 }

@@ -1,4 +1,5 @@
 import { openStatusSocket } from '../client/index.ts';
+import { quantiles } from './quantiles.ts';
 import type { RunningStack } from './running-stack.ts';
 
 const confirmationLimitMs = 30_000;
@@ -77,13 +78,6 @@ async function untilConfirmed(stack: RunningStack, token: string, orderId: strin
     await new Promise((resolve) => setTimeout(resolve, 4));
   }
   throw new Error(`order ${orderId} did not become CONFIRMED`);
-}
-
-function quantiles(name: string, values: readonly number[]): string {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number) =>
-    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
-  return `${name.padEnd(32)} p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`;
 }
 
 /** A figure counts only when the books of its sale are right. */
