@@ -27,6 +27,8 @@ import { createAdmission } from './admission/admission.ts';
 import { createMongoRecentOrders } from './admission/mongo-recent-orders.ts';
 import { createRedisLedgerServer } from './admission/redis-ledger-server.ts';
 import type { InventoryServiceConfig } from './config.ts';
+import { holdRoutes } from './holds/holds.routes.ts';
+import { createMongoConfirmationStore } from './holds/mongo-confirmation-store.ts';
 import { orderCreatedConsumer } from './holds/order-created.consumer.ts';
 import { finishPending } from './products/finish-product.ts';
 import { createFreshListing } from './products/fresh-listing.ts';
@@ -37,6 +39,7 @@ import { productRoutes } from './products/products.routes.ts';
 import { createMongoSaleStore } from './sales/mongo-sale-store.ts';
 import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
 import { movementRoutes } from './stock/movements.routes.ts';
+import { createHttpHouseOrders } from './stock/http-house-orders.ts';
 import { createMongoMovementStore, createMovementIndexes } from './stock/mongo-movement-store.ts';
 
 export interface Overrides {
@@ -104,6 +107,14 @@ export function buildService(
       ...productRoutes({ ...creation, currency: config.currency }),
       ...productChangeRoutes(creation),
       ...movementRoutes(creation),
+      ...holdRoutes({
+        ...creation,
+        confirmations: createMongoConfirmationStore(mongo),
+        houseOrders: createHttpHouseOrders({
+          url: config.orderAdminUrl,
+          internalKey: config.internalKey,
+        }),
+      }),
     ],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
