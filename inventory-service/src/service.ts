@@ -27,6 +27,8 @@ import { createAdmission } from './admission/admission.ts';
 import { createMongoRecentOrders } from './admission/mongo-recent-orders.ts';
 import { createRedisLedgerServer } from './admission/redis-ledger-server.ts';
 import type { InventoryServiceConfig } from './config.ts';
+import { holdRoutes } from './holds/holds.routes.ts';
+import { createMongoConfirmationStore } from './holds/mongo-confirmation-store.ts';
 import { orderCreatedConsumer } from './holds/order-created.consumer.ts';
 import { finishPending } from './products/finish-product.ts';
 import { createFreshListing } from './products/fresh-listing.ts';
@@ -44,7 +46,6 @@ import { saleChangeRoutes } from './sales/sale-change.routes.ts';
 import { saleRoutes } from './sales/sales.routes.ts';
 import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
 import { movementRoutes } from './stock/movements.routes.ts';
-import type { HouseOrders } from './stock/house-orders.ts';
 import { createHttpHouseOrders } from './stock/http-house-orders.ts';
 import { createMongoMovementStore, createMovementIndexes } from './stock/mongo-movement-store.ts';
 import { arrivalRoutes, stockRoutes } from './stock/stock.routes.ts';
@@ -52,7 +53,6 @@ import { arrivalRoutes, stockRoutes } from './stock/stock.routes.ts';
 export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
   bus?: EventBus & Part;
-  houseOrders?: HouseOrders;
 }
 
 /** inventory-service: products and their stock, upkeep of the ledger, the answer to new orders. */
@@ -89,9 +89,10 @@ export function buildService(
     products: createMongoProductStore(mongo),
     sales,
     timedSales: createMongoTimedSaleStore(mongo),
-    houseOrders:
-      overrides.houseOrders ??
-      createHttpHouseOrders({ url: config.orderAdminUrl, internalKey: config.internalKey }),
+    houseOrders: createHttpHouseOrders({
+      url: config.orderAdminUrl,
+      internalKey: config.internalKey,
+    }),
     movements: createMongoMovementStore(mongo),
     ledger,
     clock,
@@ -122,6 +123,7 @@ export function buildService(
       ...stockRoutes(deps),
       ...saleRoutes(deps),
       ...saleChangeRoutes(deps),
+      ...holdRoutes({ ...deps, confirmations: createMongoConfirmationStore(mongo) }),
     ],
   });
   const http = httpPart({ app, port: config.port, host: config.host });

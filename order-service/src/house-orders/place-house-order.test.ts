@@ -57,7 +57,7 @@ describe('placing an order of the house', () => {
     steps = [];
     catalogueReads = [];
     known = [[product], [product]];
-    holds = { readHolds: async () => ({ epoch: 1, records: [] }) };
+    holds = { readHolds: async () => ({ epoch: 1, nowMs: 0, records: [] }) };
     shipped = 'shipped';
     orders = createMemoryOrderStore();
     let number = 0;
@@ -181,7 +181,7 @@ describe('placing an order of the house', () => {
     it("is booked on the hold's owner and names all that the hold has", async () => {
       const { record } = givenHold();
       const units = { [product.id]: [1, 2], [other]: [7] };
-      holds = { readHolds: async () => ({ epoch: 1, records: [{ ...record, units }] }) };
+      holds = { readHolds: async () => ({ epoch: 1, nowMs: 0, records: [{ ...record, units }] }) };
       expect(await placeHouseOrder(deps, confirm)).toMatchObject({ status: 'done' });
       expect(requests).toMatchObject([
         { userId: holdUserId, holdId, holdProductIds: [product.id, other] },
@@ -189,7 +189,7 @@ describe('placing an order of the house', () => {
     });
 
     it('leaves it to the ledger to say that it is gone: the key may have been used before', async () => {
-      holds = { readHolds: async () => ({ epoch: 1, records: [undefined] }) };
+      holds = { readHolds: async () => ({ epoch: 1, nowMs: 0, records: [undefined] }) };
       replies = [() => ({ status: 'hold_gone' })];
       expect(await placeHouseOrder(deps, confirm)).toEqual({ status: 'hold_gone' });
       expect(requests).toMatchObject([{ holdId, holdProductIds: [] }]);
