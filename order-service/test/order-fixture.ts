@@ -4,7 +4,11 @@ import { loadConfig } from '@quicksale/shared/config';
 import { AppError } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { connectMongo, type Mongo } from '@quicksale/shared/mongo';
-import { connectRedis, type RedisConnection } from '@quicksale/shared/redis';
+import {
+  connectRedisServers,
+  type RedisConnection,
+  type RedisServers,
+} from '@quicksale/shared/redis';
 import {
   createRedisStockLedger,
   ledgerKeys,
@@ -20,7 +24,11 @@ export interface OrderFixture {
   request: ReturnType<typeof supertest>;
   bus: MemoryBus;
   mongo: Mongo;
+  servers: RedisServers;
+  /** To the ledger's server; on a cluster to the master that has shard 0. */
   redis: RedisConnection;
+  /** inventory-service's part: says that the ledger's servers are good. */
+  admit(): Promise<void>;
   keys: LedgerKeys;
   ledger: StockLedger;
   /** A product with this stock in a sale of its own. */
@@ -60,20 +68,26 @@ export async function startOrders(
     },
   });
   const mongo = connectMongo({ url: config.mongoUrl, namespace, log });
-  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log });
-  await Promise.all([service.start(), mongo.start(), redis.start()]);
+  const servers = connectRedisServers({ url: config.ledgerUrl, name: 'ledger', log });
+  await Promise.all([service.start(), mongo.start(), servers.start()]);
   const keys = ledgerKeys(namespace, config.ledgerShards);
-  const ledger = createRedisStockLedger({ connection: redis, keys });
-  // inventory-service's part: this server is good.
-  for (let shard = 0; shard < keys.shards; shard += 1)
-    await redis.client.set(keys.admitted(shard), redis.runId());
+  const ledger = createRedisStockLedger({ connection: servers, keys });
+  const admit = async () => {
+    for (let shard = 0; shard < keys.shards; shard += 1) {
+      const { client, runId } = servers.serverOf(keys.admitted(shard));
+      await client.set(keys.admitted(shard), runId());
+    }
+  };
+  await admit();
   const request = supertest(service.app);
 
   return {
     request,
     bus,
     mongo,
-    redis,
+    servers,
+    redis: servers.serverOf(keys.shardCount),
+    admit,
     keys,
     ledger,
     givenProduct: async (stock) => {
@@ -117,7 +131,7 @@ export async function startOrders(
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
     stop: async () => {
       await service.stop();
-      await Promise.all([mongo.stop(), redis.stop()]);
+      await Promise.all([mongo.stop(), servers.stop()]);
     },
   };
 }
