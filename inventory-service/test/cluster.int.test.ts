@@ -92,6 +92,12 @@ it('sells on through the masters that are there, and on all of them when one is 
   for (const { productId } of others)
     expect(shown.data).toContainEqual(expect.objectContaining({ _id: productId, available: 8 }));
 
+  // Another one that is started again is checked and admitted without waiting for the first.
+  const [other] = others as [Merchant];
+  cluster.supervisor.kill(partOf(other));
+  await eventually(() => placeOrder(fixture, other.id, other.productId));
+  expect(await read(lost.productId)).toMatchObject({ stock: null });
+
   // Back with its data, it is admitted without anybody's doing, and its pending product is finished.
   await cluster.supervisor.start([partOf(lost)]);
   await eventually(async () =>

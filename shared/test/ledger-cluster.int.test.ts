@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startLedgerCluster, type LedgerCluster } from '@quicksale/local-stack';
 import { toAppError } from '@quicksale/shared/errors';
+import { createLogger } from '@quicksale/shared/log';
+import { connectRedisServers } from '@quicksale/shared/redis';
 import { eventually } from '@quicksale/shared/testing';
 import { hashSlot } from '../src/redis/hash-slot.ts';
 import { givenSale, objectId, openLedgerCluster, request } from './ledger-fixture.ts';
@@ -15,6 +17,8 @@ jest.setTimeout(3_600_000);
 const shards = 16;
 const runs = Number(process.env.MODEL_RUNS ?? 16);
 const seed = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31));
+
+const log = createLogger({ service: 'test', level: 'silent' });
 
 let folder: string;
 let cluster: LedgerCluster;
@@ -88,7 +92,9 @@ describe('a master', () => {
     const before = mine.runId();
     const port = String(mine.client.options.port);
     const place = cluster.url.split(',').findIndex((url) => url.endsWith(`:${port}`));
-    cluster.supervisor.kill(cluster.names[place] ?? '');
+    const part = cluster.names[place] ?? '';
+    cluster.supervisor.kill(part);
+    await cluster.supervisor.stopPart(part);
     const refused = { code: 'dependency-unavailable' };
     await eventually(() => expect(here.reserve()).rejects.toMatchObject(refused));
     expect(await there.reserve()).toBe('reserved');
@@ -97,6 +103,15 @@ describe('a master', () => {
     );
     expect(shown).toEqual([null, { stock: 9, reserved: 1, available: 8 }]);
 
+    // Who comes now waits for the others only, and is of use.
+    const late = connectRedisServers({ url: cluster.url, name: 'late', log });
+    await late.start();
+    expect(await late.check?.()).toBeUndefined();
+    expect(late.serverOf(store.keys.admitted(1)).runId()).toBe(others.runId());
+    expect(() => late.serverOf(store.keys.admitted(0)).runId()).toThrow('is not connected');
+    await late.stop();
+
+    await cluster.supervisor.start([part]);
     // Reserved is no answer on the way: the new run knows the old one's mark, nobody sends it.
     const answers = new Set<string>();
     await eventually(async () => {

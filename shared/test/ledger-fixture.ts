@@ -71,7 +71,7 @@ async function openLedgerOn(servers: RedisServers, shardCount: number): Promise<
   async function names(): Promise<string[]> {
     const found: string[] = [];
     for (const { client } of new Set(shards.map((n) => servers.serverOf(keys.admitted(n)))))
-      for await (const batch of client.scanStream({ match: `${namespace}:*`, count: 1_000 }))
+      for await (const batch of client.scanStream({ match: `${namespace}:*`, count: 10_000 }))
         found.push(...(batch as string[]));
     return [...new Set(found)].sort();
   }
