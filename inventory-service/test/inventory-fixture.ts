@@ -10,7 +10,11 @@ import { AppError } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { connectMongo, type Mongo } from '@quicksale/shared/mongo';
 import { createMongoOrderStore, orderFromHold, type Order } from '@quicksale/shared/orders';
-import { connectRedis, type RedisConnection } from '@quicksale/shared/redis';
+import {
+  connectRedisServers,
+  type RedisConnection,
+  type RedisServers,
+} from '@quicksale/shared/redis';
 import {
   createRedisStockLedger,
   ledgerKeys,
@@ -31,6 +35,8 @@ export interface InventoryFixture {
   service: ReturnType<typeof buildService>;
   bus: MemoryBus;
   mongo: Mongo;
+  redis: RedisServers;
+  /** To the ledger's server; on a cluster to the master that has shard 0. */
   connection: RedisConnection;
   keys: LedgerKeys;
   ledger: StockLedger;
@@ -63,13 +69,13 @@ export async function startInventory(
     verifyAccessToken: verifyTestToken,
   });
   const mongo = connectMongo({ url: config.mongoUrl, namespace, log });
-  const connection = connectRedis({ url: config.ledgerUrl, name: 'test', log });
+  const redis = connectRedisServers({ url: config.ledgerUrl, name: 'test', log });
   const stop = async () => {
     await service.stop();
-    await Promise.all([mongo.stop(), connection.stop()]);
+    await Promise.all([mongo.stop(), redis.stop()]);
   };
   try {
-    await Promise.all([service.start(), mongo.start(), connection.start()]);
+    await Promise.all([service.start(), mongo.start(), redis.start()]);
   } catch (error) {
     await stop();
     throw error;
@@ -79,9 +85,10 @@ export async function startInventory(
     service,
     bus,
     mongo,
-    connection,
+    redis,
+    connection: redis.serverOf(keys.shardCount),
     keys,
-    ledger: createRedisStockLedger({ connection, keys }),
+    ledger: createRedisStockLedger({ connection: redis, keys }),
     lines,
     stop,
   };

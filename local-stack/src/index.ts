@@ -1,5 +1,6 @@
 export { startServers } from './start-servers.ts';
 export type { Servers, ServerUrls, StartServersOptions } from './start-servers.ts';
+export { startLedgerCluster, type LedgerCluster } from './redis/start-ledger-cluster.ts';
 export { createSupervisor, Supervisor } from './supervisor/supervisor.ts';
 export type { PartOptions } from './supervisor/part.ts';
 export { createProgressPrinter } from './progress-printer.ts';

@@ -23,7 +23,7 @@ import {
   type Part,
   type Service,
 } from '@quicksale/shared/process';
-import { connectRedis } from '@quicksale/shared/redis';
+import { connectRedisServers } from '@quicksale/shared/redis';
 import {
   checkShardCount,
   createRedisStockLedger,
@@ -63,7 +63,12 @@ export function buildService(
   const clock = systemClock;
   const metrics = createMetrics();
   const mongo = connectMongo({ url: config.mongoUrl, namespace: config.namespace, log, metrics });
-  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log, silenceLimitMs: 5_000 });
+  const redis = connectRedisServers({
+    url: config.ledgerUrl,
+    name: 'ledger',
+    log,
+    silenceLimitMs: 5_000,
+  });
   const bus =
     overrides.bus ??
     connectBus({

@@ -4,7 +4,11 @@ import { loadConfig } from '@quicksale/shared/config';
 import { AppError } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { connectMongo, type Mongo } from '@quicksale/shared/mongo';
-import { connectRedis, type RedisConnection } from '@quicksale/shared/redis';
+import {
+  connectRedisServers,
+  type RedisConnection,
+  type RedisServers,
+} from '@quicksale/shared/redis';
 import {
   createRedisStockLedger,
   ledgerKeys,
@@ -25,7 +29,11 @@ export interface OrderFixture {
   request: ReturnType<typeof supertest>;
   bus: MemoryBus;
   mongo: Mongo;
+  servers: RedisServers;
+  /** To the ledger's server; on a cluster to the master that has shard 0. */
   redis: RedisConnection;
+  /** inventory-service's part: says that the ledger's servers are good. */
+  admit(): Promise<void>;
   keys: LedgerKeys;
   ledger: StockLedger;
   /** A product with this stock in a sale of its own: a standing one, unless the settings say else. */
@@ -84,13 +92,17 @@ export async function startOrders(
     },
   });
   const mongo = connectMongo({ url: config.mongoUrl, namespace, log });
-  const redis = connectRedis({ url: config.ledgerUrl, name: 'ledger', log });
-  await Promise.all([service.start(), mongo.start(), redis.start()]);
+  const servers = connectRedisServers({ url: config.ledgerUrl, name: 'ledger', log });
+  await Promise.all([service.start(), mongo.start(), servers.start()]);
   const keys = ledgerKeys(namespace, config.ledgerShards);
-  const ledger = createRedisStockLedger({ connection: redis, keys });
-  // inventory-service's part: this server is good.
-  for (let shard = 0; shard < keys.shards; shard += 1)
-    await redis.client.set(keys.admitted(shard), redis.runId());
+  const ledger = createRedisStockLedger({ connection: servers, keys });
+  const admit = async () => {
+    for (let shard = 0; shard < keys.shards; shard += 1) {
+      const { client, runId } = servers.serverOf(keys.admitted(shard));
+      await client.set(keys.admitted(shard), runId());
+    }
+  };
+  await admit();
   const request = supertest(service.app);
 
   const givenCatalogueEntry: OrderFixture['givenCatalogueEntry'] = async (product) => {
@@ -129,7 +141,9 @@ export async function startOrders(
     request,
     bus,
     mongo,
-    redis,
+    servers,
+    redis: servers.serverOf(keys.shardCount),
+    admit,
     keys,
     ledger,
     givenProduct: async (stock, settings) => {
@@ -161,7 +175,7 @@ export async function startOrders(
     stopService: () => service.stop(),
     stop: async () => {
       await service.stop();
-      await Promise.all([mongo.stop(), redis.stop()]);
+      await Promise.all([mongo.stop(), servers.stop()]);
     },
   };
 }

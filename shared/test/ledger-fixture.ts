@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { connectRedis, type RedisConnection } from '@quicksale/shared/redis';
+import {
+  askByKey,
+  connectRedis,
+  connectRedisServers,
+  type RedisCommand,
+  type RedisConnection,
+  type RedisServers,
+} from '@quicksale/shared/redis';
 import { createLogger } from '@quicksale/shared/log';
 import {
   createRedisStockLedger,
@@ -14,67 +21,89 @@ import { testNamespace } from '@quicksale/shared/testing';
 export const objectId = (): string => randomBytes(12).toString('hex');
 export const digest = (): string => randomBytes(32).toString('hex');
 
-export interface LedgerFixture {
-  connection: RedisConnection;
+/** A ledger of its own on one server or on a cluster. */
+export interface LedgerStore {
+  servers: RedisServers;
   keys: LedgerKeys;
   ledger: StockLedger;
-  /** Says that this server was checked, for every shard; '' takes it back. */
+  /** Says that the servers were checked, for every shard; '' takes it back. */
   admit(runId?: string): Promise<void>;
   /** Every key of the namespace with its whole value. */
   dump(): Promise<Record<string, unknown>>;
+  /** Takes every key of the namespace away. */
+  clear(): Promise<void>;
   close(): Promise<void>;
 }
 
+export interface LedgerFixture extends LedgerStore {
+  connection: RedisConnection;
+}
+
+const log = createLogger({ service: 'test', level: 'silent' });
+
 /** An admitted ledger of its own on the real server. */
 export async function openLedger(shards = 4): Promise<LedgerFixture> {
+  const url = process.env.REDIS_LEDGER_URL ?? '';
+  const connection = connectRedis({ url, name: 'ledger', log });
+  return { ...(await openLedgerOn(connection, shards)), connection };
+}
+
+/** The same on the nodes of a cluster. */
+export const openLedgerCluster = async (url: string, shards: number): Promise<LedgerStore> =>
+  openLedgerOn(connectRedisServers({ url, name: 'ledger', log }), shards);
+
+async function openLedgerOn(servers: RedisServers, shardCount: number): Promise<LedgerStore> {
   const namespace = testNamespace('ledger');
-  const connection = connectRedis({
-    url: process.env.REDIS_LEDGER_URL ?? '',
-    name: 'ledger',
-    log: createLogger({ service: 'test', level: 'silent' }),
-  });
-  await connection.start();
-  const { client } = connection;
-  const keys = ledgerKeys(namespace, shards);
-  const admit = async (runId = connection.runId()) => {
-    for (let shard = 0; shard < shards; shard += 1) await client.set(keys.admitted(shard), runId);
+  const keys = ledgerKeys(namespace, shardCount);
+  const shards = Array.from({ length: shardCount }, (_, shard) => shard);
+  const ask = async (commands: readonly RedisCommand[]) =>
+    (await askByKey(servers, commands)).map(({ error, reply }) => {
+      if (error !== undefined) throw new Error('a command failed', { cause: error });
+      return reply;
+    });
+  const admit = async (runId?: string) => {
+    const runOf = (shard: number) => runId ?? servers.serverOf(keys.admitted(shard)).runId();
+    await ask(shards.map((shard) => ['set', keys.admitted(shard), runOf(shard)]));
   };
+  await servers.start();
   await admit();
 
   async function names(): Promise<string[]> {
     const found: string[] = [];
-    for await (const batch of client.scanStream({ match: `${namespace}:*`, count: 1_000 }))
-      found.push(...(batch as string[]));
+    for (const { client } of new Set(shards.map((n) => servers.serverOf(keys.admitted(n)))))
+      for await (const batch of client.scanStream({ match: `${namespace}:*`, count: 10_000 }))
+        found.push(...(batch as string[]));
     return [...new Set(found)].sort();
   }
 
-  /** Every key of the namespace with its whole value, in two round trips. */
+  /** How a key is read by its type, in two round trips per server. */
+  const readAs: Readonly<Record<string, (key: string) => RedisCommand>> = {
+    string: (key) => ['get', key],
+    hash: (key) => ['hgetall', key],
+    zset: (key) => ['zrange', key, '0', '-1', 'WITHSCORES'],
+    list: (key) => ['lrange', key, '0', '-1'],
+  };
   async function dump(): Promise<Record<string, unknown>> {
     const found = await names();
-    const types = client.pipeline();
-    for (const key of found) types.type(key);
-    const kinds = (await types.exec())?.map(([, kind]) => kind) ?? [];
-    const values = client.pipeline();
-    found.forEach((key, index) => {
-      if (kinds[index] === 'string') values.get(key);
-      else if (kinds[index] === 'hash') values.hgetall(key);
-      else if (kinds[index] === 'zset') values.zrange(key, 0, '-1', 'WITHSCORES');
-      else values.lrange(key, 0, -1);
-    });
-    const read = (await values.exec()) ?? [];
-    return Object.fromEntries(found.map((key, index) => [key, read[index]?.[1]]));
+    const types = await ask(found.map((key) => ['type', key]));
+    const reads = found.map((key, index) => readAs[String(types[index])]?.(key) ?? ['get', key]);
+    const values = await ask(reads as RedisCommand[]);
+    return Object.fromEntries(found.map((key, index) => [key, values[index]]));
   }
 
+  const clear = async () => {
+    await ask((await names()).map((key) => ['del', key]));
+  };
   return {
-    connection,
+    servers,
     keys,
-    ledger: createRedisStockLedger({ connection, keys }),
+    ledger: createRedisStockLedger({ connection: servers, keys }),
     admit,
     dump,
+    clear,
     close: async () => {
-      const left = await names();
-      if (left.length > 0) await client.del(...left);
-      await connection.stop();
+      await clear();
+      await servers.stop();
     },
   };
 }
@@ -96,7 +125,7 @@ export function saleSettings(given: Partial<SaleSettings> & { saleId: string }):
 
 /** A sale in the ledger with its products and their stock; resolves to its id. */
 export async function givenSale(
-  { ledger }: LedgerFixture,
+  { ledger }: Pick<LedgerStore, 'ledger'>,
   stock: Readonly<Record<string, number>>,
   settings: Partial<SaleSettings> = {},
 ): Promise<string> {

@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { expect } from '@jest/globals';
-import { createRedisStockLedger, type StockLedger } from '@quicksale/shared/stock-ledger';
+import {
+  createRedisStockLedger,
+  type ReserveRequest,
+  type SaleSnapshot,
+  type StockLedger,
+} from '@quicksale/shared/stock-ledger';
 import { parseHoldRecord } from '../src/stock-ledger/hold-record.ts';
 import { createMemoryStockLedger } from '../src/stock-ledger/memory-stock-ledger.ts';
 import { loadLedgerScripts } from '../src/stock-ledger/scripts.ts';
-import type { LedgerFixture } from './ledger-fixture.ts';
-import { request, saleSettings } from './ledger-fixture.ts';
+import { request, saleSettings, type LedgerStore } from './ledger-fixture.ts';
 
 export interface Fault {
   script: string;
@@ -17,21 +21,20 @@ export interface Fault {
   to: string;
 }
 
-const folder = new URL('../src/stock-ledger/scripts/', import.meta.url);
+export const scriptFolder = new URL('../src/stock-ledger/scripts/', import.meta.url);
 /** The ledger's clock is the only thing that a model cannot follow: the copies read a list. */
 const clock = "redis.call('LRANGE', KEYS[1] .. ':clock', 0, 1)";
 
 /** The adapter on copies of the scripts that read the test's clock; `fault` breaks one of them. */
-export async function ledgerWithClock(fixture: LedgerFixture, fault?: Fault) {
+export async function ledgerWithClock(store: LedgerStore, fault?: Fault) {
   const copy = await mkdtemp(join(tmpdir(), 'quicksale-scripts-'));
-  await cp(folder, copy, { recursive: true });
+  await cp(scriptFolder, copy, { recursive: true });
   for (const name of ['reserve', 'claim-due', 'claim-unrecorded', 'read-holds'])
     await replaceIn(join(copy, `${name}.lua`), "redis.call('TIME')", clock);
   if (fault) await replaceIn(join(copy, `${fault.script}.lua`), fault.from, fault.to);
   const scripts = loadLedgerScripts(pathToFileURL(`${copy}/`));
   await rm(copy, { recursive: true });
-  const { connection, keys } = fixture;
-  return createRedisStockLedger({ connection, keys, scripts });
+  return createRedisStockLedger({ connection: store.servers, keys: store.keys, scripts });
 }
 
 async function replaceIn(file: string, from: string, to: string): Promise<void> {
@@ -55,6 +58,7 @@ const order = fc.record({
   second: small(2),
 });
 const units = fc.record({ order: small(5), numbers: fc.array(small(9, 1), { maxLength: 4 }) });
+const edge = fc.record({ which: small(3), offset: small(1, -1), order });
 const sale = small(1);
 const command = fc.oneof(
   {
@@ -89,8 +93,11 @@ const command = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('raise'), sale, small(12)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('put'), sale, small(7)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('read'), sale, small(5)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('snapshot'), sale, fc.constant(0)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('pass'), sale, small(2_000, 1)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('lose'), sale, small(3)) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('edge'), sale, edge) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('expiry'), sale, edge) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('fence'), sale, small(20)) },
 );
 type Command = readonly [string, number, unknown];
@@ -109,55 +116,91 @@ interface UnitsDraw {
   numbers: number[];
 }
 
+interface EdgeDraw {
+  which: number;
+  offset: number;
+  order: OrderDraw;
+}
+/** What a run of the model went over. */
+export interface ModelTally {
+  commands: number;
+  shards: Set<number>;
+  servers: Set<string>;
+}
+
+const startMs = 1_700_000_000_000;
+const opensAtMs = startMs + 1_500;
+const closesAtMs = startMs + 4_000;
+const bareTtlMs = 700;
+const unrecordedAgeMs = 500;
+
 const hex = (prefix: string, n: number, length = 24) =>
   prefix + String(n).padStart(length - 1, '0');
 
-/** Runs random command sequences on both ledgers; answers how many commands were compared. */
+/** Runs random command sequences on both ledgers and compares; answers what was gone over. */
 export async function runModel(
-  fixture: LedgerFixture,
+  store: LedgerStore,
   ledger: StockLedger,
   options: { runs: number; seed: number },
-): Promise<number> {
-  let compared = 0;
+): Promise<ModelTally> {
+  const tally: ModelTally = { commands: 0, shards: new Set(), servers: new Set() };
+  let run = 0;
   await fc.assert(
     fc.asyncProperty(
       fc.array(command, { minLength: 20, maxLength: 40, size: 'max' }),
       async (commands) => {
-        await empty(fixture);
-        compared += await compareAll(fixture, ledger, commands);
+        await store.clear();
+        await store.admit();
+        const saleIds = chooseSales(store, run);
+        run += 1;
+        await compareAll(store, ledger, saleIds, commands);
+        tally.commands += commands.length;
+        for (const saleId of saleIds) {
+          tally.shards.add(store.keys.shardOf(saleId));
+          tally.servers.add(store.servers.serverOf(store.keys.sale(saleId).sale).name);
+        }
       },
     ),
     { numRuns: options.runs, seed: options.seed, endOnFailure: true },
   );
-  return compared;
+  return tally;
 }
 
-async function empty({ connection, dump, admit }: LedgerFixture): Promise<void> {
-  const names = Object.keys(await dump());
-  if (names.length > 0) await connection.client.del(...names);
-  await admit();
+/**
+ * A standing and a timed sale. Run by run they go through all shards; in every third run both are in
+ * the same one, whose sets they share.
+ */
+function chooseSales({ keys }: LedgerStore, run: number): readonly [string, string] {
+  const inShard = (shard: number, first: number) => {
+    for (let n = first; ; n += 2)
+      if (keys.shardOf(hex('a', n)) === shard % keys.shards) return hex('a', n);
+  };
+  const apart = run % 3 === 2 ? 0 : Math.ceil(keys.shards / 2);
+  return [inShard(run, 0), inShard(run + apart, 1)];
 }
 
 async function compareAll(
-  fixture: LedgerFixture,
+  store: LedgerStore,
   ledger: StockLedger,
+  saleIds: readonly [string, string],
   commands: readonly Command[],
-): Promise<number> {
-  const { keys, connection } = fixture;
-  let now = 1_700_000_000_000;
+): Promise<void> {
+  const { keys, servers } = store;
+  let now = startMs;
   const model = createMemoryStockLedger({ keys, now: () => now });
   const setClock = () =>
     Promise.all(
-      Array.from({ length: keys.shards }, async (_, shard) => {
+      [...new Set(saleIds.map(keys.shardOf))].map(async (shard) => {
         const key = `${keys.admitted(shard)}:clock`;
-        await connection.client
+        const { client } = servers.serverOf(key);
+        await client
           .multi()
           .del(key)
           .rpush(key, Math.floor(now / 1000), (now % 1000) * 1000)
           .exec();
       }),
     );
-  const saleId = (n: number) => hex('a', n);
+  const saleId = (n: number) => saleIds[n === 0 ? 0 : 1];
   const products = [hex('b', 0), hex('b', 1)] as const;
   const ids: string[] = [];
   const recent = (back: number) => ids.at(-1 - back) ?? hex('c', 0);
@@ -168,11 +211,18 @@ async function compareAll(
     const real = await call(ledger);
     const expected = await call(model as unknown as StockLedger);
     expect(real).toEqual(expected);
-    expect(readable(await fixture.dump())).toEqual(model.dump());
+    expect(readable(await store.dump())).toEqual(model.dump());
   }
 
   const put = (n: number, options: number, create: boolean) => {
-    const timed = n === 1 ? { opensAtMs: 1_700_000_000_500, perBuyerLimit: 4 + (options & 1) } : {};
+    const timed =
+      n === 1
+        ? {
+            opensAtMs,
+            closesAtMs: options < 4 ? closesAtMs : 0,
+            perBuyerLimit: 4 + (options & 1),
+          }
+        : {};
     return both((it) =>
       it.putSale(
         saleSettings({
@@ -203,7 +253,7 @@ async function compareAll(
         kind: wanted.kind,
         digest: hex(wanted.kind === 'bare' ? 'e' : 'f', wanted.key, 64),
         fingerprint: hex('f', wanted.key === 3 ? ids.length % 2 : 0, 64),
-        ...(wanted.kind === 'bare' && { ttlMs: 700 }),
+        ...(wanted.kind === 'bare' && { ttlMs: bareTtlMs }),
         ...(wanted.replaces !== null && { replaces: recent(wanted.replaces % 8) }),
         // Now and then an order does not know all that its hold has.
         ...(wanted.hold !== null && {
@@ -218,6 +268,48 @@ async function compareAll(
     // Half of the time what the record has, so that something happens.
     const own = model.holdOf(saleId(n), orderId);
     return { orderId, units: numbers.length < 3 && own ? own.units : { [products[0]]: numbers } };
+  };
+
+  const claim = async (id: string, limit: number) => {
+    const shard = keys.shardOf(id);
+    await both((it) => it.claimDue(shard, { leaseMs: 300, limit }));
+    const options = { ageMs: unrecordedAgeMs, leaseMs: 300, limit };
+    await both((it) => it.claimUnrecorded(shard, options));
+  };
+
+  /** When the sale's window, or something in its shard, changes; the next instant first. */
+  const edges = (n: number): number[] => {
+    const dump = model.dump();
+    const { due, unrecorded } = keys.sale(saleId(n));
+    const scores = (key: string) => Object.values((dump[key] ?? {}) as Record<string, number>);
+    return [
+      ...(n === 1 ? [opensAtMs, closesAtMs] : []),
+      ...scores(due),
+      ...scores(unrecorded).map((at) => at + unrecordedAgeMs),
+    ]
+      .filter((at) => at > now)
+      .sort((one, other) => one - other);
+  };
+  /** On it, or a millisecond off: an order, and the claims. */
+  const meetEdge = async (n: number, { which, offset, order: wanted }: EdgeDraw) => {
+    const ahead = edges(n);
+    now = (ahead[which % Math.max(ahead.length, 1)] ?? now) + offset;
+    await setClock();
+    const request = draw(wanted);
+    await both((it) => it.reserve(saleId(n), [request]));
+    await claim(saleId(n), 3);
+  };
+  /** A bare hold; at its deadline, or a millisecond off, its repeat and an order that takes it. */
+  const meetExpiry = async (n: number, { offset, order: wanted }: EdgeDraw) => {
+    const [hold, repeat, taking] = (['bare', 'bare', 'order'] as const).map((kind) =>
+      draw({ ...wanted, kind, hold: null, replaces: null, key: wanted.key + 41 }),
+    ) as [ReserveRequest, ReserveRequest, ReserveRequest];
+    await both((it) => it.reserve(saleId(n), [hold]));
+    now += bareTtlMs + offset;
+    await setClock();
+    await both((it) => it.reserve(saleId(n), [{ ...repeat, fingerprint: hold.fingerprint }]));
+    const named = { holdId: hold.orderId, holdProductIds: products };
+    await both((it) => it.reserve(saleId(n), [{ ...taking, ...named }]));
   };
 
   await setClock();
@@ -236,9 +328,7 @@ async function compareAll(
     } else if (what === 'settle') {
       await both((it) => it.settle(id, (input as number[]).map(recent)));
     } else if (what === 'claim') {
-      const limit = input as number;
-      await both((it) => it.claimDue(keys.shardOf(id), { leaseMs: 300, limit }));
-      await both((it) => it.claimUnrecorded(keys.shardOf(id), { ageMs: 500, leaseMs: 300, limit }));
+      await claim(id, input as number);
     } else if (what === 'raise') {
       await both((it) => it.raise(id, products[0], input as number));
     } else if (what === 'put') {
@@ -251,16 +341,31 @@ async function compareAll(
       await both((it) => it.findKeys([...asked, { saleId: saleId(9), digest: hex('e', 1, 64) }]));
     } else if (what === 'lose') {
       const lost = recent(input as number);
-      await connection.client.hdel(keys.sale(id).holds, lost);
+      const { holds } = keys.sale(id);
+      await servers.serverOf(holds).client.hdel(holds, lost);
       model.loseHold(id, lost);
       await both((it) => it.readHolds(id, [lost]));
+    } else if (what === 'snapshot') {
+      await both(async (it) => inOrder(await it.snapshot(id)));
+    } else if (what === 'edge') {
+      await meetEdge(n, input as EdgeDraw);
+    } else if (what === 'expiry') {
+      await meetExpiry(n, input as EdgeDraw);
     } else if (what === 'pass') {
       now += input as number;
       await setClock();
     } else await both((it) => it.fence(id, (input as number) === 0 ? 1 : 0));
   }
-  return commands.length;
 }
+
+/** A snapshot names records in no order. */
+const inOrder = (answer: SaleSnapshot | string) =>
+  typeof answer === 'string'
+    ? answer
+    : {
+        ...answer,
+        records: [...answer.records].sort((a, b) => (a.orderId < b.orderId ? -1 : 1)),
+      };
 
 /** Redis' dump in the shape of the model's. */
 function readable(dump: Record<string, unknown>): Record<string, unknown> {

@@ -1,24 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toAppError } from '@quicksale/shared/errors';
 import type { Part } from '@quicksale/shared/process';
-import type { RedisConnection } from '@quicksale/shared/redis';
+import type { RedisServers } from '@quicksale/shared/redis';
 import { admitServer, type AdmitDeps } from './admit-server.ts';
 
 const everyMs = 1_000;
-const pollMs = 5;
 
 /**
- * Checks the ledger's server at start, on every new connection to it, and every second as a net.
+ * Checks the ledger's servers at start, on every new connection to one, and every second as a net.
  * Several services may do so at once: each finds the same.
  */
-export function createAdmission(deps: AdmitDeps & { connection: RedisConnection }): Part {
+export function createAdmission(deps: AdmitDeps & { connection: RedisServers }): Part {
   const { connection, log } = deps;
   const stopping = new AbortController();
   let connected = new AbortController();
   let loop: Promise<void> = Promise.resolve();
+  let forget = () => undefined as void;
   let problem: string | undefined = 'the ledger server was not checked yet';
-
-  const onReady = () => connected.abort();
 
   async function attempt(): Promise<void> {
     try {
@@ -37,28 +35,21 @@ export function createAdmission(deps: AdmitDeps & { connection: RedisConnection 
       const signal = AbortSignal.any([stopping.signal, connected.signal]);
       await sleep(everyMs, undefined, { signal }).catch(() => undefined);
       if (stopping.signal.aborted) return;
-      if (connected.signal.aborted) await runIdKnown();
+      // Before the attempt: a connection that is made meanwhile asks for another one.
+      connected = new AbortController();
       await attempt();
     }
-  }
-
-  /** A new connection asks for the server's run id first. */
-  async function runIdKnown(): Promise<void> {
-    connected = new AbortController();
-    const deadline = performance.now() + everyMs;
-    while ((await connection.check?.()) !== undefined && performance.now() < deadline)
-      await sleep(pollMs);
   }
 
   return {
     name: 'admission',
     start: async () => {
-      connection.client.on('ready', onReady);
+      forget = connection.onConnected(() => connected.abort());
       await attempt();
       loop = run();
     },
     stop: async () => {
-      connection.client.off('ready', onReady);
+      forget();
       stopping.abort();
       await loop;
     },

@@ -49,11 +49,11 @@ const deps: AdmitDeps = {
     },
   },
   server: {
-    runId: () => 'new',
-    isAdmitted: async (runId) => runId === admitted,
-    admit: async (runId) => {
-      calls.push('admit');
-      admitted = runId;
+    findUnchecked: async () => (admitted === 'new' ? [] : [{ shard: 1, runId: 'new' }]),
+    shardOf: (saleId) => (saleId.startsWith('checked') ? 0 : 1),
+    admit: async (runs) => {
+      calls.push(`admit ${runs.map(({ shard }) => shard).join()}`);
+      admitted = String(runs[0]?.runId);
     },
     findUnknown: async (saleIds) => saleIds.filter((saleId) => unknown.includes(saleId)),
     findMissing: async (orders) => {
@@ -72,13 +72,28 @@ describe('admitServer', () => {
     expect(calls).toEqual([]);
   });
 
+  it('does not ask for sales of shards that were checked', async () => {
+    pieces = [[order('1', 'checked')]];
+    unknown = ready = ['checked'];
+    missing = { records: ['1'], keys: ['1'] };
+    expect(await admitServer(deps)).toBe(true);
+    expect(calls).toEqual([
+      'since 2700000',
+      'check ',
+      'restore ',
+      'stillHeld 0',
+      'fence ',
+      'admit 1',
+    ]);
+  });
+
   it('looks back a quarter of an hour, closes what lost data, and admits last of all', async () => {
     pieces = [
       [order('1', 'a'), order('2', 'b')],
-      [order('3', 'c'), order('4', 'lost')],
+      [order('3', 'c'), order('4', 'lost'), order('5', 'checked')],
     ];
-    ready = ['a', 'b', 'c', 'lost'];
-    unknown = ['lost'];
+    ready = ['a', 'b', 'c', 'lost', 'checked'];
+    unknown = ['lost', 'checked'];
     missing = { records: ['2', '3'], keys: ['1'] };
     released = ['3'];
     expect(await admitServer(deps)).toBe(true);
@@ -91,7 +106,7 @@ describe('admitServer', () => {
       'restore ',
       'stillHeld 1',
       'fence b',
-      'admit',
+      'admit 1',
     ]);
     expect(admitted).toBe('new');
   });

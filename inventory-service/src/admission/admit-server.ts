@@ -19,23 +19,29 @@ export interface AdmitDeps {
 const lookBackMs = 15 * 60_000;
 
 /**
- * Compares a server that was not checked in this run with MongoDB, closes what has lost data, and
- * lets the scripts work on it. Nothing changes the ledger before that, so it stands still meanwhile.
- * Resolves to whether there was anything to do.
+ * Compares the shards of a server that was not checked in this run with MongoDB, closes what has
+ * lost data, and lets the scripts work on them. Nothing changes these shards before that, so they
+ * stand still meanwhile. Resolves to whether there was anything to do.
  */
 export async function admitServer(deps: AdmitDeps): Promise<boolean> {
   const { server, log } = deps;
   const startedMs = deps.clock.now();
-  const runId = server.runId();
-  if (await server.isAdmitted(runId)) return false;
+  const unchecked = await server.findUnchecked();
+  if (unchecked.length === 0) return false;
+  const shards = new Set(unchecked.map(({ shard }) => shard));
+  const isConcerned = (saleId: string) => shards.has(server.shardOf(saleId));
 
   // An unknown sale needs no fence: every script refuses it.
-  const lostSales = await server.findUnknown(await deps.sales.listLedgerReady());
+  const readySales = (await deps.sales.listLedgerReady()).filter(isConcerned);
+  const lostSales = await server.findUnknown(readySales);
   const lost = new Set(lostSales);
   for (const saleId of lostSales)
     log.error({ saleId }, 'the ledger does not know a sale that it knew; it needs a rebuild');
 
-  const { orders, missingRecords, restoredKeys } = await checkOrders(deps, lost);
+  const { orders, missingRecords, restoredKeys } = await checkOrders(
+    deps,
+    (saleId) => isConcerned(saleId) && !lost.has(saleId),
+  );
   await server.fence([...missingRecords.keys()]);
   for (const [saleId, missing] of missingRecords)
     log.error(
@@ -44,10 +50,11 @@ export async function admitServer(deps: AdmitDeps): Promise<boolean> {
     );
 
   // A server that was replaced meanwhile has another run id, and this names the old one.
-  await server.admit(runId);
+  await server.admit(unchecked);
   log.info(
     {
-      runId,
+      runIds: [...new Set(unchecked.map(({ runId }) => runId))],
+      shards: shards.size,
       orders,
       restoredKeys,
       lostSales: lost.size,
@@ -60,13 +67,13 @@ export async function admitServer(deps: AdmitDeps): Promise<boolean> {
 }
 
 /** Number of missing records by sale; keys that are missing are written back on the way. */
-async function checkOrders(deps: AdmitDeps, lost: ReadonlySet<string>) {
+async function checkOrders(deps: AdmitDeps, isConcerned: (saleId: string) => boolean) {
   const { server, recentOrders, clock } = deps;
   const missingRecords = new Map<string, number>();
   let orders = 0;
   let restoredKeys = 0;
   for await (const piece of recentOrders.since(new Date(clock.now() - lookBackMs))) {
-    const known = piece.filter(({ saleId }) => !lost.has(saleId));
+    const known = piece.filter(({ saleId }) => isConcerned(saleId));
     orders += known.length;
     const missing = await server.findMissing(known);
     await server.restoreKeys(missing.keys, new Date(clock.now()));

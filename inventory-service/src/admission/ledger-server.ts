@@ -1,16 +1,25 @@
 import type { HeldOrder } from './recent-orders.ts';
 
+/** A shard, and the run of the server that has it at present; a restart has another run id. */
+export interface ShardRun {
+  shard: number;
+  runId: string;
+}
+
 /**
- * The ledger's server as admission sees it: plain reads and writes, since no script works before
- * the server is admitted. Everything throws AppError `dependency-unavailable` when it is away.
+ * The ledger's server, or the masters of its cluster, as admission sees them: plain reads and writes,
+ * since no script works before a server is admitted. Everything throws AppError
+ * `dependency-unavailable` when a server that is asked is away.
  */
 export interface LedgerServer {
-  /** Id of this run of the server; a restart has another. */
-  runId(): string;
-  /** Whether every shard names this run as checked. */
-  isAdmitted(runId: string): Promise<boolean>;
-  admit(runId: string): Promise<void>;
-  /** Those of the sales that the server does not know. */
+  /**
+   * Shards of servers that were not checked in this run: one of their shards does not say so. Those
+   * whose server is away are left out, for the others' sake; throws when all are.
+   */
+  findUnchecked(): Promise<ShardRun[]>;
+  shardOf(saleId: string): number;
+  admit(runs: readonly ShardRun[]): Promise<void>;
+  /** Those of the sales that the ledger does not know. */
   findUnknown(saleIds: readonly string[]): Promise<string[]>;
   /** Those of the orders that have no record, and those that have no idempotency key. */
   findMissing(orders: readonly HeldOrder[]): Promise<{ records: HeldOrder[]; keys: HeldOrder[] }>;

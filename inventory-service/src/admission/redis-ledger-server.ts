@@ -1,66 +1,72 @@
 import { unavailable } from '@quicksale/shared/errors';
-import type { RedisConnection } from '@quicksale/shared/redis';
+import { askByKey, type RedisCommand, type RedisServers } from '@quicksale/shared/redis';
 import type { LedgerKeys } from '@quicksale/shared/stock-ledger';
-import type { LedgerServer } from './ledger-server.ts';
+import type { LedgerServer, ShardRun } from './ledger-server.ts';
 
 const keyLifeMs = 24 * 3_600_000;
 
-export function createRedisLedgerServer(
-  connection: RedisConnection,
-  keys: LedgerKeys,
-): LedgerServer {
-  const { client } = connection;
+export function createRedisLedgerServer(servers: RedisServers, keys: LedgerKeys): LedgerServer {
   const shards = Array.from({ length: keys.shards }, (_, shard) => shard);
-  type Pipeline = ReturnType<typeof client.pipeline>;
+  const away = (error: unknown) => unavailable('The stock ledger is not reachable', error);
 
   /** One round trip; replies in the order of the commands. */
-  async function ask(fill: (pipeline: Pipeline) => void): Promise<unknown[]> {
-    const pipeline = client.pipeline();
-    fill(pipeline);
-    if (pipeline.length === 0) return [];
+  async function ask(commands: readonly RedisCommand[]): Promise<unknown[]> {
+    const answers = await askByKey(servers, commands);
+    return answers.map((answer) => {
+      if (answer.error !== undefined) throw away(answer.error);
+      return answer.reply;
+    });
+  }
+
+  /** Before anything is asked of the server: what is found out then is of this run or a later one. */
+  function runOf(shard: number): ShardRun[] {
     try {
-      const replies = (await pipeline.exec()) ?? [];
-      return replies.map(([error, reply]) => {
-        if (error) throw error;
-        return reply;
-      });
-    } catch (error) {
-      throw unavailable('The stock ledger is not reachable', error);
+      return [{ shard, runId: servers.serverOf(keys.admitted(shard)).runId() }];
+    } catch {
+      return [];
     }
   }
 
   return {
-    runId: () => connection.runId(),
-
-    isAdmitted: async (runId) => {
-      const stored = await ask((pipeline) => {
-        for (const shard of shards) pipeline.get(keys.admitted(shard));
+    findUnchecked: async () => {
+      const runs = shards.flatMap(runOf);
+      const answers = await askByKey(
+        servers,
+        runs.map(({ shard }) => ['get', keys.admitted(shard)]),
+      );
+      const seen = runs.flatMap((run, index) => {
+        const { error, reply } = answers[index] ?? {};
+        return error === undefined ? [{ ...run, admitted: reply }] : [];
       });
-      return stored.every((admitted) => admitted === runId);
+      if (seen.length === 0) throw away(answers[0]?.error);
+      const unchecked = new Set(
+        seen.filter(({ runId, admitted }) => admitted !== runId).map(({ runId }) => runId),
+      );
+      return seen.filter(({ runId }) => unchecked.has(runId));
     },
 
-    admit: async (runId) => {
-      await ask((pipeline) => {
-        for (const shard of shards) pipeline.set(keys.admitted(shard), runId);
-      });
+    shardOf: keys.shardOf,
+
+    admit: async (runs) => {
+      await ask(runs.map(({ shard, runId }) => ['set', keys.admitted(shard), runId]));
     },
 
     findUnknown: async (saleIds) => {
-      const known = await ask((pipeline) => {
-        for (const saleId of saleIds) pipeline.hexists(keys.sale(saleId).sale, 'epoch');
-      });
+      const known = await ask(
+        saleIds.map((saleId) => ['hexists', keys.sale(saleId).sale, 'epoch']),
+      );
       return saleIds.filter((_, index) => known[index] !== 1);
     },
 
     findMissing: async (orders) => {
       const [records, idempotencyKeys] = await Promise.all([
-        ask((pipeline) => {
-          for (const { saleId, id } of orders) pipeline.hexists(keys.sale(saleId).holds, id);
-        }),
-        ask((pipeline) => {
-          for (const { saleId, idempotencyDigest } of orders)
-            pipeline.exists(keys.idem(saleId, idempotencyDigest ?? ''));
-        }),
+        ask(orders.map(({ saleId, id }) => ['hexists', keys.sale(saleId).holds, id])),
+        ask(
+          orders.map(({ saleId, idempotencyDigest }) => [
+            'exists',
+            keys.idem(saleId, idempotencyDigest ?? ''),
+          ]),
+        ),
       ]);
       return {
         records: orders.filter((_, index) => records[index] !== 1),
@@ -71,21 +77,21 @@ export function createRedisLedgerServer(
     },
 
     restoreKeys: async (orders, now) => {
-      await ask((pipeline) => {
-        for (const { id, saleId, idempotencyDigest, requestFingerprint, createdAt } of orders) {
-          if (!idempotencyDigest) continue;
-          const leftMs = keyLifeMs - (now.getTime() - createdAt.getTime());
-          const seconds = Math.min(Math.max(Math.ceil(leftMs / 1000), 1), keyLifeMs / 1000);
-          const key = keys.idem(saleId, idempotencyDigest);
-          pipeline.set(key, `${id} ${requestFingerprint}`, 'EX', seconds, 'NX');
-        }
-      });
+      await ask(
+        orders.flatMap(
+          ({ id, saleId, idempotencyDigest, requestFingerprint, createdAt }): RedisCommand[] => {
+            if (!idempotencyDigest) return [];
+            const leftMs = keyLifeMs - (now.getTime() - createdAt.getTime());
+            const seconds = Math.min(Math.max(Math.ceil(leftMs / 1000), 1), keyLifeMs / 1000);
+            const key = keys.idem(saleId, idempotencyDigest);
+            return [['set', key, `${id} ${requestFingerprint}`, 'EX', seconds, 'NX']];
+          },
+        ),
+      );
     },
 
     fence: async (saleIds) => {
-      await ask((pipeline) => {
-        for (const saleId of saleIds) pipeline.hset(keys.sale(saleId).sale, 'fenced', '1');
-      });
+      await ask(saleIds.map((saleId) => ['hset', keys.sale(saleId).sale, 'fenced', '1']));
     },
   };
 }

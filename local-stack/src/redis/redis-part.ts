@@ -27,18 +27,22 @@ export async function createRedisPart(options: {
   program: RedisProgram;
   dataFolder: string;
   logFolder: string;
+  /** The role's name by default. */
+  name?: string;
+  /** What is set besides the role's own settings. */
+  more?: Readonly<Record<string, string>>;
 }): Promise<PartOptions> {
-  const { role, port, program } = options;
+  const { role, port, program, name = role } = options;
   await mkdir(options.dataFolder, { recursive: true });
   const own = { bind: '127.0.0.1', port: String(port), dir: options.dataFolder, daemonize: 'no' };
-  const settings = Object.entries({ ...own, ...redisSettings(role) });
+  const settings = Object.entries({ ...own, ...redisSettings(role), ...options.more });
   return {
-    name: role,
+    name,
     command: program.command,
-    args: settings.flatMap(([name, value]) => [`--${name}`, value]),
+    args: settings.flatMap(([setting, value]) => [`--${setting}`, value]),
     env: program.env,
     cwd: options.dataFolder,
-    logFile: join(options.logFolder, `${role}.log`),
+    logFile: join(options.logFolder, `${name}.log`),
     ready: async (signal) => waitForRedis(port, signal),
   };
 }

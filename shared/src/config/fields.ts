@@ -103,8 +103,13 @@ export const workRedisFields = {
 export const ledgerRedisFields = {
   ledgerUrl: field(
     'REDIS_LEDGER_URL',
-    redisUrl,
-    'Ledger Redis: stock and holds (appendfsync always, noeviction)',
+    z
+      .string()
+      .regex(
+        /^rediss?:\/\/[^,\s]+(,rediss?:\/\/[^,\s]+)*$/,
+        'must be redis://host:port, or several, comma separated',
+      ),
+    'Ledger Redis: stock and holds (appendfsync always, noeviction); nodes of a Redis Cluster: redis://a:1,redis://b:2',
     'redis://127.0.0.1:6380',
   ),
   ledgerShards: field(

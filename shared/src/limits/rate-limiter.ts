@@ -29,6 +29,8 @@ export function connectLimitStore(options: { url: string; log: Logger }): RedisC
     name: redis.name,
     client: redis.client,
     runId: redis.runId,
+    serverOf: redis.serverOf,
+    onConnected: redis.onConnected,
     start: () => {
       void redis.start();
       return Promise.resolve();

@@ -3,7 +3,16 @@ import { unavailable } from '../errors/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { Part } from '../process/service.ts';
 
-export interface RedisConnection extends Part {
+/** Where keys live: on one server, or spread over the masters of a cluster. */
+export interface RedisServers extends Part {
+  /** The connection to the server that has the key. Throws `unavailable` while none is known. */
+  serverOf(key: string): RedisConnection;
+  /** Calls back whenever keys may be on another run of a server than before; answers the undo. */
+  onConnected(listener: () => void): () => void;
+}
+
+/** One server: it has every key. */
+export interface RedisConnection extends RedisServers {
   client: Redis;
   /**
    * Run id of the server at the other end of this very connection. Throws `unavailable` while there
@@ -12,11 +21,7 @@ export interface RedisConnection extends Part {
   runId(): string;
 }
 
-/**
- * A connection for the request path: no queue while it is down, no command sent twice, so a buyer
- * gets a clear answer at once. `start` waits for the server as long as it takes.
- */
-export function connectRedis(options: {
+export interface RedisOptions {
   url: string;
   name: string;
   log: Logger;
@@ -26,7 +31,16 @@ export function connectRedis(options: {
    * is asked all the time: a command's own limit ends the command, not the connection.
    */
   silenceLimitMs?: number;
-}): RedisConnection {
+  /** Hears of every error that the server answers. */
+  onErrorReply?: (error: Error) => void;
+}
+
+/**
+ * A connection for the request path: no queue while it is down, no command sent twice, so a buyer
+ * gets a clear answer at once. `start` waits for the server as long as it takes.
+ */
+export function connectRedis(options: RedisOptions): RedisConnection {
+  const listeners = new Set<() => void>();
   let runId: string | undefined;
   let isStopped = false;
   let lastProblem: unknown;
@@ -41,6 +55,11 @@ export function connectRedis(options: {
     // Its timer outlives a connection that was already gone.
     disconnectTimeout: 500,
     retryStrategy: (times) => Math.min(50 * times, 500),
+    // Asked about each of them; the connection stays.
+    reconnectOnError: (error) => {
+      options.onErrorReply?.(error);
+      return false;
+    },
   });
   client.on('error', (error: unknown) => {
     if (String(error) !== String(lastProblem))
@@ -55,6 +74,7 @@ export function connectRedis(options: {
     client.info('server').then(
       (info) => {
         runId = /^run_id:(\S+)/m.exec(info)?.[1];
+        for (const listener of listeners) listener();
       },
       (error: unknown) => {
         options.log.warn({ err: error, redis: options.name }, 'Redis did not tell its run id');
@@ -63,9 +83,14 @@ export function connectRedis(options: {
     );
   });
 
-  return {
+  const connection: RedisConnection = {
     name: options.name,
     client,
+    serverOf: () => connection,
+    onConnected: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     runId: () => {
       if (!runId) throw unavailable(`${options.name} is not connected`);
       return runId;
@@ -84,4 +109,5 @@ export function connectRedis(options: {
     },
     check: () => Promise.resolve(runId ? undefined : 'not connected'),
   };
+  return connection;
 }

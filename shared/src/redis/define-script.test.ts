@@ -47,11 +47,16 @@ function givenServer(...answers: unknown[]) {
       const next = answers.shift();
       return next instanceof Error ? Promise.reject(next) : Promise.resolve(next);
     };
+  const asked: string[] = [];
   const connection = {
-    runId: () => 'run-1',
+    serverOf: (key: string) => {
+      asked.push(key);
+      return connection;
+    },
+    runId: () => `run-${calls.length + 1}`,
     client: { evalsha: answer('evalsha'), eval: answer('eval') },
   } as unknown as RedisConnection;
-  return { connection, calls };
+  return { connection, calls, asked };
 }
 
 const input = {
@@ -84,9 +89,10 @@ describe('the header of a script', () => {
 });
 
 describe('a call', () => {
-  it('passes keys and arguments in the order of the header, and the run id of its connection', async () => {
-    const { connection, calls } = givenServer('ok');
+  it('passes keys and arguments in the order of the header, and the run id of its server', async () => {
+    const { connection, calls, asked } = givenServer('ok');
     expect(await declared().run(connection, input)).toBe('ok');
+    expect(asked).toEqual(['a']);
     expect(calls).toEqual([
       ['evalsha', expect.any(String), 3, 'a', 'f1', 'f2', 'run-1', '2', 'x', 'y'],
     ]);
@@ -96,6 +102,8 @@ describe('a call', () => {
     const { connection, calls } = givenServer(new Error('NOSCRIPT No matching script.'), 'ok');
     expect(await declared().run(connection, input)).toBe('ok');
     expect(calls[1]?.slice(0, 4)).toEqual(['eval', source, 3, 'a']);
+    // As it is known then: the first sending's may be of an earlier connection.
+    expect(calls.map((call) => call[6])).toEqual(['run-1', 'run-2']);
   });
 
   it.each([
@@ -104,6 +112,9 @@ describe('a call', () => {
     'LOADING Redis is loading the dataset in memory',
     'MISCONF Errors writing to the AOF file',
     'BUSY Redis is busy running a script.',
+    'MOVED 866 127.0.0.1:7001',
+    'ASK 866 127.0.0.1:7001',
+    'CLUSTERDOWN The cluster is down',
     'NOREPLICAS Not enough good replicas to write.',
     'Connection is closed.',
     "Stream isn't writeable and enableOfflineQueue options is false",
@@ -130,13 +141,10 @@ describe('a call', () => {
 
   it('is not made while no server is known', async () => {
     const { connection, calls } = givenServer('ok');
-    const away = {
-      ...connection,
-      runId: () => {
-        throw unavailable('away');
-      },
+    connection.runId = () => {
+      throw unavailable('away');
     };
-    await expect(declared().run(away, input)).rejects.toMatchObject({
+    await expect(declared().run(connection, input)).rejects.toMatchObject({
       code: 'dependency-unavailable',
     });
     expect(calls).toEqual([]);

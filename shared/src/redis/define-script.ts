@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { AppError, unavailable } from '../errors/index.ts';
-import type { RedisConnection } from './connect-redis.ts';
+import type { RedisServers } from './connect-redis.ts';
 
 /** By name: a string for `name`, a list for a range `name..`. */
 type Named<N extends string> = {
@@ -12,9 +12,9 @@ type Named<N extends string> = {
 
 export interface Script<K extends string, A extends string, R> {
   name: string;
-  /** Runs it on the server at the other end of the connection; its run id is added. */
+  /** Runs it on the server that has its keys; the run id of that server is added. */
   run(
-    connection: RedisConnection,
+    servers: RedisServers,
     input: { keys: Named<K>; args: Named<Exclude<A, 'runId'>> },
   ): Promise<R>;
 }
@@ -22,8 +22,9 @@ export interface Script<K extends string, A extends string, R> {
 /**
  * A Lua script with a numbered contract in its header. `keys` and `args` name the same parameters
  * in the same order as the header's KEYS and ARGV lines (`name..` for a range); a difference throws
- * at import, so the two cannot drift apart. `run` throws AppError `dependency-unavailable` when the
- * server is away, read-only, loading or out of memory; the outcome is then unknown.
+ * at import, so the two cannot drift apart. All keys share a hash tag, so the first tells the server.
+ * `run` throws AppError `dependency-unavailable` when the server is away, read-only, loading or out
+ * of memory, or does not have the keys any more; the outcome is then unknown.
  */
 export function defineScript<const K extends string, const A extends string, R>(options: {
   file: URL;
@@ -39,20 +40,26 @@ export function defineScript<const K extends string, const A extends string, R>(
   const sha = createHash('sha1').update(source).digest('hex');
 
   async function run(
-    connection: RedisConnection,
+    servers: RedisServers,
     input: { keys: Named<K>; args: Named<Exclude<A, 'runId'>> },
   ): Promise<R> {
     const keys = flatten(options.keys, input.keys);
-    const args = flatten(options.args, { ...input.args, runId: connection.runId() });
-    const parameters = [keys.length, ...keys, ...args] as const;
+    const server = servers.serverOf(keys[0] ?? '');
+    // For each sending anew: a run id must not outlive the connection that it was learnt over.
+    const parameters = () =>
+      [
+        keys.length,
+        ...keys,
+        ...flatten(options.args, { ...input.args, runId: server.runId() }),
+      ] as const;
     try {
-      return options.parseReply(await connection.client.evalsha(sha, ...parameters));
+      return options.parseReply(await server.client.evalsha(sha, ...parameters()));
     } catch (error) {
       if (!isReply(error, 'NOSCRIPT')) throw translate(name, error);
     }
     // A server that does not know the script yet learns it by this very call.
     try {
-      return options.parseReply(await connection.client.eval(source, ...parameters));
+      return options.parseReply(await server.client.eval(source, ...parameters()));
     } catch (error) {
       throw translate(name, error);
     }
@@ -93,9 +100,12 @@ function flatten(
 const isReply = (error: unknown, prefix: string) =>
   Error.isError(error) && error.message.startsWith(prefix);
 
-/** Replies and client errors after which the same call may succeed later. */
+/**
+ * Replies and client errors after which the same call may succeed later. MOVED and ASK too: nothing
+ * ran, and what the call says of its server does not hold for the one that has the keys now.
+ */
 const passing =
-  /^(LOADING|OOM|READONLY|MISCONF|BUSY|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)|Connection is closed|Stream isn't writeable|Command timed out|max retries|ECONN|EPIPE|socket/i;
+  /^(LOADING|OOM|READONLY|MISCONF|BUSY|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|MOVED|ASK)|Connection is closed|Stream isn't writeable|Command timed out|max retries|ECONN|EPIPE|socket/i;
 
 function translate(script: string, error: unknown): unknown {
   if (error instanceof AppError) return error;

@@ -1,5 +1,5 @@
 import { unavailable } from '../errors/index.ts';
-import type { RedisConnection } from '../redis/index.ts';
+import type { RedisServers } from '../redis/index.ts';
 import type { LedgerKeys } from './keys.ts';
 import type { KeyLookup, KeyPlace } from './ledger.ts';
 
@@ -9,16 +9,17 @@ import type { KeyLookup, KeyPlace } from './ledger.ts';
  * missing then was missing before.
  */
 export function findKeys(
-  connection: RedisConnection,
+  servers: RedisServers,
   keys: LedgerKeys,
   asked: readonly KeyPlace[],
 ): Promise<KeyLookup[]> {
   return Promise.all(
     asked.map(async ({ saleId, digest }): Promise<KeyLookup> => {
-      const runId = connection.runId();
       const at = keys.sale(saleId);
+      const server = servers.serverOf(at.sale);
+      const runId = server.runId();
       const [admitted, sale, order] = await read(
-        connection.client
+        server.client
           .pipeline()
           .get(at.admitted)
           .hmget(at.sale, 'epoch', 'fenced')

@@ -157,7 +157,10 @@ export interface StockLedger {
   /** Fences a sale; `epoch` is the one seen with the evidence. */
   fence(saleId: string, epoch: number): Promise<'fenced' | 'already' | 'not_admitted'>;
   snapshot(saleId: string): Promise<SaleSnapshot | 'unknown_sale' | 'not_admitted'>;
-  /** Stock of products as pages show it, in one round trip; null where the ledger has no line. */
+  /**
+   * Stock of products as pages show it, in one round trip; null where the ledger has no line, or
+   * where one of several servers is away.
+   */
   shownStock(
     products: readonly { saleId: string; productId: string }[],
   ): Promise<(ShownStock | null)[]>;

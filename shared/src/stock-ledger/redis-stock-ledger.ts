@@ -1,6 +1,6 @@
 import type { Counter } from '@prometheus-io/client';
 import { unavailable } from '../errors/index.ts';
-import type { RedisConnection } from '../redis/index.ts';
+import { askByKey, type RedisServers } from '../redis/index.ts';
 import { findKeys } from './find-keys.ts';
 import { parseHoldRecord } from './hold-record.ts';
 import type { LedgerKeys } from './keys.ts';
@@ -22,7 +22,8 @@ const fieldsPerRead = 1_000;
 
 /** The stock ledger on Redis. `calls` counts script calls by script. */
 export function createRedisStockLedger(options: {
-  connection: RedisConnection;
+  /** Where the ledger's keys are; `RedisConnection` is one server that has them all. */
+  connection: RedisServers;
   keys: LedgerKeys;
   calls?: Counter<'script'>;
   scripts?: LedgerScripts;
@@ -148,7 +149,8 @@ export function createRedisStockLedger(options: {
     strikeOff: async (saleId, orderIds) => {
       if (orderIds.length === 0) return;
       const members = orderIds.map((orderId) => `${saleId}/${orderId}`);
-      await guarded(connection.client.zrem(keys.sale(saleId).unrecorded, ...members));
+      const { unrecorded } = keys.sale(saleId);
+      await guarded(connection.serverOf(unrecorded).client.zrem(unrecorded, ...members));
     },
     raise: async (saleId, productId, lastUnit) => {
       count(scripts.raise);
@@ -160,9 +162,10 @@ export function createRedisStockLedger(options: {
     },
     lastUnits: async (saleId, productIds) => {
       const found: (number | null)[] = [];
+      const { stock } = keys.sale(saleId);
       for (let from = 0; from < productIds.length; from += fieldsPerRead) {
         const fields = productIds.slice(from, from + fieldsPerRead).map((id) => `${id}:last`);
-        const slice = await guarded(connection.client.hmget(keys.sale(saleId).stock, ...fields));
+        const slice = await guarded(connection.serverOf(stock).client.hmget(stock, ...fields));
         found.push(...slice.map((last) => (last === null ? null : Number(last))));
       }
       return found;
@@ -197,19 +200,26 @@ export function createRedisStockLedger(options: {
       });
       return status as 'fenced' | 'already' | 'not_admitted';
     },
-    clock: async () => {
-      const [seconds, microseconds] = await guarded(connection.client.time());
+    clock: async (saleId) => {
+      const { client } = connection.serverOf(keys.sale(saleId).sale);
+      const [seconds, microseconds] = await guarded(client.time());
       return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
     },
     shownStock: async (products) => {
-      const pipeline = connection.client.pipeline();
-      for (const { saleId, productId: id } of products)
-        pipeline.hmget(keys.sale(saleId).stock, `${id}:last`, `${id}:gone`, `${id}:available`);
-      const replies = (await guarded(pipeline.exec())) ?? [];
-      return replies.map(([error, line]) => {
-        if (error) throw unavailable('The stock ledger is not reachable', error);
-        return shownStock(line as (string | null)[]);
-      });
+      const lines = await askByKey(
+        connection,
+        products.map(({ saleId, productId: id }) => [
+          'hmget',
+          keys.sale(saleId).stock,
+          ...[`${id}:last`, `${id}:gone`, `${id}:available`],
+        ]),
+      );
+      const failed = lines.filter((line) => line.error !== undefined);
+      if (failed.length > 0 && failed.length === lines.length)
+        throw unavailable('The stock ledger is not reachable', failed[0]?.error);
+      return lines.map((line) =>
+        line.error === undefined ? shownStock(line.reply as (string | null)[]) : null,
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RedisConnection } from '../redis/index.ts';
+import type { RedisConnection, RedisServers } from '../redis/index.ts';
 import type { LedgerKeys } from './keys.ts';
 
 /**
@@ -7,19 +7,20 @@ import type { LedgerKeys } from './keys.ts';
  * looked for under keys that are not its own. Waits while the server is away.
  */
 export async function checkShardCount(
-  connection: Pick<RedisConnection, 'client'>,
+  connection: RedisServers,
   keys: Pick<LedgerKeys, 'shards' | 'shardCount'>,
 ): Promise<void> {
-  const { client } = connection;
   for (;;) {
+    let client: RedisConnection['client'] | undefined;
     try {
+      ({ client } = connection.serverOf(keys.shardCount));
       await client.set(keys.shardCount, String(keys.shards), 'NX');
       const stored = await client.get(keys.shardCount);
       if (stored === String(keys.shards)) return;
       throw new ShardCountError(keys.shards, String(stored));
     } catch (error) {
       // Stopped meanwhile: nobody needs the answer.
-      if (error instanceof ShardCountError || client.status === 'end') throw error;
+      if (error instanceof ShardCountError || client?.status === 'end') throw error;
       await sleep(100);
     }
   }
