@@ -141,13 +141,16 @@ describe('order.created', () => {
       expect(await fixture.ledger.snapshot(broken.saleId)).toMatchObject({ fenced: true }),
     );
     expect(resultsOf(lost)).toEqual([]);
-    expect(fixture.lines).toContainEqual(
-      expect.objectContaining({
-        level: 'error',
-        saleId: broken.saleId,
-        epoch: 1,
-        orderIds: [lost.id],
-      }),
+    // The line follows the fence.
+    await eventually(() =>
+      expect(fixture.lines).toContainEqual(
+        expect.objectContaining({
+          level: 'error',
+          saleId: broken.saleId,
+          epoch: 1,
+          orderIds: [lost.id],
+        }),
+      ),
     );
     // Fenced: the ledger says nothing of any of its orders, and neither do we.
     const last = await placeOrder(fixture, sound.saleId, sound.productId);
