@@ -472,7 +472,9 @@ it('hundreds of holds and releases at once leave the books balanced', async () =
     }),
   );
   process.stdout.write(`reserve and release: ${JSON.stringify([...outcomes])}\n`);
-  const allowed = ['201', '409 sold-out', '409 buyer-limit-reached', '409 too-many-holds'];
+  const refusals = ['409 sold-out', '409 buyer-limit-reached', '409 too-many-holds'];
+  // A busy machine may answer 503; whatever became of that hold, the books below must balance.
+  const allowed = ['201', '503 dependency-unavailable', ...refusals];
   expect([...outcomes.keys()].filter((code) => !allowed.includes(code))).toEqual([]);
   const snapshot = await fixture.ledger.snapshot(product.saleId);
   if (typeof snapshot === 'string') throw new Error(snapshot);

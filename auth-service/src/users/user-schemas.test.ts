@@ -35,7 +35,8 @@ describe('a new account', () => {
     (email) => {
       const started = performance.now();
       expect(emailSchema.safeParse(email).success).toBe(false);
-      expect(performance.now() - started).toBeLessThan(5);
+      // A pattern that backtracks takes minutes for it, a busy machine some milliseconds.
+      expect(performance.now() - started).toBeLessThan(1_000);
     },
   );
 });
