@@ -41,7 +41,7 @@ import { createReserveBatcher } from './intake/reserve-batcher.ts';
 import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
 import { orderRoutes } from './orders/orders.routes.ts';
 import { createRelay } from './outbox/relay.ts';
-import { createUnitReleaser } from './outbox/release-units.ts';
+import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts';
 import { scanOutbox } from './outbox/scan-outbox.ts';
 
 export interface Overrides {
@@ -81,7 +81,8 @@ export function buildService(
   const orders = createMongoOrderStore(mongo);
   const batcher = createReserveBatcher({ ledger, defer });
   const relay = createRelay({ bus, log });
-  const releaseUnits = createUnitReleaser({ ledger, orders, log });
+  const returnUnits = createUnitReturn({ ledger, log });
+  const releaseUnits = createUnitReleaser({ returnUnits, orders, log });
 
   /** Recording, and what follows from it: the mark is struck off, the event leaves. */
   async function recordAndAnnounce(holds: readonly Hold[]) {
@@ -166,7 +167,7 @@ export function buildService(
           ledger,
           orders,
           recorder,
-          releaseUnits,
+          returnUnits,
           relay,
           clock,
           metrics: createExpiryMetrics(metrics),
