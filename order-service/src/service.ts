@@ -43,7 +43,7 @@ import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
 import { orderRoutes } from './orders/orders.routes.ts';
 import { createHttpStockArrivals } from './outbox/http-stock-arrivals.ts';
 import { createRelay } from './outbox/relay.ts';
-import { createUnitReleaser } from './outbox/release-units.ts';
+import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts';
 import { scanOutbox } from './outbox/scan-outbox.ts';
 import { createUnitShipper } from './outbox/ship-units.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
@@ -91,7 +91,8 @@ export function buildService(
   const orders = createMongoOrderStore(mongo);
   const batcher = createReserveBatcher({ ledger, defer });
   const relay = createRelay({ bus, log });
-  const releaseUnits = createUnitReleaser({ ledger, orders, log });
+  const returnUnits = createUnitReturn({ ledger, log });
+  const releaseUnits = createUnitReleaser({ returnUnits, orders, log });
   const shipUnits = createUnitShipper({
     ledger,
     orders,
@@ -188,7 +189,7 @@ export function buildService(
           ledger,
           orders,
           recorder,
-          releaseUnits,
+          returnUnits,
           relay,
           clock,
           metrics: createExpiryMetrics(metrics),

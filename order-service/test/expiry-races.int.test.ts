@@ -57,7 +57,7 @@ const statusOf = async ({ orderId }: HoldRecord) => (await fixture.read(orderId)
 const expire =
   ({ saleId }: HeldSale, { orderId }: HoldRecord) =>
   () =>
-    expireHolds(fixture.deps, [{ saleId, orderId }]);
+    fixture.expire([{ saleId, orderId }]);
 const cancel = (record: HoldRecord, wish?: Parameters<HoldFixture['cancel']>[1]) => () =>
   fixture.cancel(record, wish);
 const pay =
@@ -224,7 +224,7 @@ describe('a sweeper that dies between MongoDB and the ledger', () => {
         async () => {
           const entries = [{ saleId: sale.saleId, orderId: record.orderId }];
           await expireHolds(dying, entries).catch(() => undefined);
-          await expireHolds(fixture.deps, entries);
+          await fixture.expire(entries);
         },
         cancel(record),
       ],
@@ -239,8 +239,8 @@ describe('a sweeper that dies between MongoDB and the ledger', () => {
   it('after the ledger has the units: nothing comes back twice', async () => {
     const dying = {
       ...fixture.deps,
-      releaseUnits: async (...[orders]: Parameters<typeof fixture.deps.releaseUnits>) => {
-        await fixture.deps.releaseUnits(orders);
+      returnUnits: async (orders: Parameters<HoldFixture['deps']['returnUnits']>[0]) => {
+        await fixture.deps.returnUnits(orders);
         throw new Error('killed');
       },
     };
@@ -251,7 +251,7 @@ describe('a sweeper that dies between MongoDB and the ledger', () => {
         const entries = [{ saleId: sale.saleId, orderId: record.orderId }];
         return [
           () => expireHolds(dying, entries).catch(() => undefined),
-          () => expireHolds(fixture.deps, entries),
+          () => fixture.expire(entries),
         ];
       },
       statusOf,

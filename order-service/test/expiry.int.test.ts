@@ -198,10 +198,13 @@ describe('deadlines of holds on real stores', () => {
         owned: 2,
       }),
     );
-    const [stored] = await store.findByIds([order.orderId]);
-    expect(stored?.units).toHaveLength(2);
-    expect(stored).not.toHaveProperty('releasing');
-    expect(stored?.paymentStatus).toBe('PARTIALLY_REFUNDED');
+    // The marks follow the units.
+    await eventually(async () => {
+      const [stored] = await store.findByIds([order.orderId]);
+      expect(stored?.units).toHaveLength(2);
+      expect(stored).not.toHaveProperty('releasing');
+      expect(stored?.paymentStatus).toBe('PARTIALLY_REFUNDED');
+    });
   });
 
   it('records an order first that was never written', async () => {

@@ -13,6 +13,7 @@ import {
   createRedisStockLedger,
   ledgerKeys,
   type HoldRecord,
+  type LedgerEntry,
   type LedgerKeys,
   type ReserveRequest,
   type SaleSettings,
@@ -20,10 +21,14 @@ import {
 } from '@quicksale/shared/stock-ledger';
 import { newId, testNamespace } from '@quicksale/shared/testing';
 import type { OutgoingEvent } from '@quicksale/shared/contracts';
-import type { ExpireHoldsDeps } from '../src/expiry/expire-holds.ts';
+import { expireHolds, type ExpireHoldsDeps } from '../src/expiry/expire-holds.ts';
 import { recordHolds } from '../src/intake/record-holds.ts';
 import { cancelOrder, type CancelOrderResult } from '../src/orders/cancel-order.ts';
-import { createUnitReleaser } from '../src/outbox/release-units.ts';
+import {
+  createUnitReleaser,
+  createUnitReturn,
+  type ReleaseUnits,
+} from '../src/outbox/release-units.ts';
 
 export interface HeldSale {
   saleId: string;
@@ -42,6 +47,8 @@ export interface HoldFixture {
   /** How late units came back, as the metric was told. */
   returned: number[];
   givenSale(stock: number, settings?: Partial<SaleSettings>): Promise<HeldSale>;
+  /** All of what follows from passed deadlines, as the sweep does it. */
+  expire(entries: readonly LedgerEntry[]): Promise<void>;
   /** Holds of one sale, a buyer each; not recorded yet. */
   reserve(
     sale: HeldSale,
@@ -88,7 +95,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
         return outcome ?? { kind: 'not-recorded' };
       },
     },
-    releaseUnits: createUnitReleaser({ ledger, orders, log }),
+    returnUnits: createUnitReturn({ ledger, log }),
     relay: {
       send: (events, sent) => {
         published.push(...events);
@@ -99,6 +106,9 @@ export async function openHolds(name: string): Promise<HoldFixture> {
     metrics: { noteReturned: (lateMs) => void returned.push(lateMs) },
     log,
   };
+
+  const { returnUnits } = deps;
+  const releaseUnits: ReleaseUnits = createUnitReleaser({ returnUnits, orders, log });
 
   const read = async (orderId: string) => {
     const [order] = await orders.findByIds([orderId]);
@@ -148,6 +158,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
     returned,
     reserve,
     read,
+    expire: async (entries) => (await expireHolds(deps, entries))(),
     givenSale: async (stock, settings = {}) => {
       const [saleId, productId] = [newId(), newId()];
       await ledger.putSale(
@@ -183,7 +194,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
     cancel: async (record, { key = newId(), quantity } = {}) => {
       const productId = Object.keys(record.units)[0] ?? '';
       const result = await cancelOrder(
-        { ...deps, orders },
+        { ...deps, orders, releaseUnits },
         {
           userId: record.userId,
           orderId: record.orderId,

@@ -31,6 +31,10 @@ export async function connectStack(dataDirectory: string): Promise<RunningStack>
     if (!value) throw new Error(`${name} is not known: run npm start first`);
     return value;
   };
+  // The connections below wait for servers that come later; nobody starts any for a benchmark.
+  await fetch(`${variable('GATEWAY_URL')}/health`).catch((cause: unknown) => {
+    throw new Error('QuickSale does not answer: run npm start first', { cause });
+  });
   const log = createLogger({ service: 'bench', level: 'silent' });
   const mongo = connectMongo({ url: variable('MONGO_URL'), namespace: env.NAMESPACE ?? '', log });
   const redis = connectRedis({ url: variable('REDIS_LEDGER_URL'), name: 'ledger', log });

@@ -50,17 +50,17 @@ function setUp(holds: readonly Hold[]) {
         return { kind: 'recorded', order, isNew: true };
       },
     },
-    releaseUnits: async (releases, onBack) => {
+    returnUnits: async (releases) => {
       const some = releases.filter(({ releasing }) => releasing.length > 0);
       calls.push(...some.map(({ id, releasing }) => `release ${id} ${releasing.join()}`));
-      onBack?.(some.map(({ id }) => id));
+      return some.map((order) => ({ order, byThisCall: true }));
     },
     relay: { send: (sent) => void events.push(...sent.map(({ id }) => id)) },
     clock: { now: () => deadline + 250 },
     metrics: { noteReturned: (lateMs) => void returned.push(lateMs) },
     log,
   };
-  const run = () => expireHolds(deps, entriesOf(holds));
+  const run = async () => (await expireHolds(deps, entriesOf(holds)))();
   return { deps, orders, calls, returned, events, run, reads: () => reads };
 }
 

@@ -11,15 +11,18 @@ import { unitNames, type LedgerEntry, type StockLedger } from '@quicksale/shared
 import type { GroupRecorder } from '../intake/group-recorder.ts';
 import type { Hold } from '../intake/record-holds.ts';
 import type { Relay } from '../outbox/relay.ts';
-import type { ReleaseUnits } from '../outbox/release-units.ts';
+import { marksOf, type Returned, type ReturnUnits } from '../outbox/release-units.ts';
 import type { ExpiryMetrics } from './expiry-metrics.ts';
 
 export interface ExpireHoldsDeps {
   ledger: Pick<StockLedger, 'readHolds' | 'release' | 'settle'>;
-  orders: Pick<OrderStore, 'isReachable' | 'findByIds' | 'applyChanges' | 'pullOutbox'>;
+  orders: Pick<
+    OrderStore,
+    'isReachable' | 'findByIds' | 'applyChanges' | 'pullOutbox' | 'finishRelease'
+  >;
   /** The one that intake uses: it bounds how much is written at a time. */
   recorder: Pick<GroupRecorder, 'record'>;
-  releaseUnits: ReleaseUnits;
+  returnUnits: ReturnUnits;
   relay: Pick<Relay, 'send'>;
   clock: Clock;
   metrics: ExpiryMetrics;
@@ -40,19 +43,33 @@ const mostRounds = 5;
  * go back; a paid one loses its deadline; one that is over already gets its release finished. The
  * ledger never takes back a unit that a document owns. Whatever cannot be done now stays due, and is
  * claimed again when the lease has ended.
+ *
+ * Resolves once the units can be sold again, to the rest of the work: marks and events, which may
+ * wait until no more units do. If it gets lost, the outbox scan does it.
  */
 export async function expireHolds(
   deps: ExpireHoldsDeps,
   entries: readonly LedgerEntry[],
-): Promise<void> {
+): Promise<() => Promise<void>> {
+  const ended: Ended = { overdue: [], returned: [] };
   const holds = await readOverdue(deps, entries);
   const isBare = ({ record }: Hold) => record.kind === 'bare';
   await releaseBare(deps, holds.filter(isBare));
   const ofOrders = holds.filter((hold) => !isBare(hold));
-  if (ofOrders.length === 0 || !deps.orders.isReachable()) return;
+  if (ofOrders.length === 0 || !deps.orders.isReachable()) return async () => undefined;
   let open = await withOrders(deps, ofOrders);
   for (let round = 0; round < mostRounds && open.length > 0; round += 1)
-    open = await decide(deps, open);
+    open = await decide(deps, open, ended);
+  return async () => {
+    announce(deps, ended.overdue);
+    await deps.orders.finishRelease(marksOf(ended.returned));
+  };
+}
+
+/** What a batch has come to, for its last steps. */
+interface Ended {
+  overdue: Overdue[];
+  returned: Returned[];
 }
 
 /** Records that still have a deadline; one that was settled or has gone meanwhile needs nothing. */
@@ -106,7 +123,11 @@ async function withOrders(deps: ExpireHoldsDeps, holds: readonly Hold[]): Promis
 }
 
 /** One round of compare-and-set; resolves to those that have to be looked at again. */
-async function decide(deps: ExpireHoldsDeps, overdue: readonly Overdue[]): Promise<Overdue[]> {
+async function decide(
+  deps: ExpireHoldsDeps,
+  overdue: readonly Overdue[],
+  ended: Ended,
+): Promise<Overdue[]> {
   const expiring: (Overdue & { change: OrderChange })[] = [];
   const over: Overdue[] = [];
   const at = new Date(deps.clock.now());
@@ -119,9 +140,9 @@ async function decide(deps: ExpireHoldsDeps, overdue: readonly Overdue[]): Promi
     expiring.map(({ order, change }) => ({ id: order.id, change })),
   );
   if (matched > 0) faultPoint('after-expiry-written');
-  await finish(deps, over);
+  await finish(deps, over, ended);
   if (matched === expiring.length) {
-    await finish(deps, expiring.map(afterChange));
+    await finish(deps, expiring.map(afterChange), ended);
     return [];
   }
   // Which of them had moved on is not known: what was written is found EXPIRED.
@@ -152,13 +173,12 @@ function afterChange({ hold, order, change }: Overdue & { change: OrderChange })
  * Brings the ledger in line with orders that the deadline has no say in any more: units that the
  * document does not own go back, and a hold whose units it owns loses its deadline.
  */
-async function finish(deps: ExpireHoldsDeps, overdue: readonly Overdue[]): Promise<void> {
-  const deadlines = new Map(
-    overdue
-      .filter(({ order }) => order.status === 'EXPIRED')
-      .map(({ hold, order }) => [order.id, hold.record.expiresAt] as const),
-  );
-  await deps.releaseUnits(
+async function finish(
+  deps: ExpireHoldsDeps,
+  overdue: readonly Overdue[],
+  ended: Ended,
+): Promise<void> {
+  const returned = await deps.returnUnits(
     overdue.map(({ hold: { saleId, record }, order }) => {
       const owned = new Set(order.units ?? []);
       const held = unitNames(saleId, record.units).filter((unit) => !owned.has(unit));
@@ -168,20 +188,21 @@ async function finish(deps: ExpireHoldsDeps, overdue: readonly Overdue[]): Promi
         releasing: [...new Set([...(order.releasing ?? []), ...held])],
       };
     }),
-    (ids) => {
-      for (const id of ids) {
-        const deadline = deadlines.get(id);
-        if (deadline !== undefined) noteReturned(deps, deadline);
-      }
-    },
   );
+  ended.returned.push(...returned);
+  ended.overdue.push(...overdue);
+  const cameBack = new Set(
+    returned.filter(({ byThisCall }) => byThisCall).map(({ order }) => order.id),
+  );
+  for (const { hold, order } of overdue)
+    if (order.status === 'EXPIRED' && cameBack.has(order.id))
+      noteReturned(deps, hold.record.expiresAt);
   const keeping = overdue.filter(({ order }) => order.units?.length);
   for (const [saleId, ofSale] of bySale(keeping.map(({ hold }) => hold)))
     await deps.ledger.settle(
       saleId,
       ofSale.map(({ record }) => record.orderId),
     );
-  announce(deps, overdue);
 }
 
 /** Events of expiries that are not known to be out: of this write, or of one whose writer died. */

@@ -12,6 +12,8 @@ const leaseMs = 5_000;
 const entriesPerBatch = 128;
 /** More batches at a time make the database no faster. */
 const batchesInFlight = 4;
+/** So many batches may have their last steps put off, while others wait for their first. */
+const mostPutOff = 100;
 
 /**
  * Ends the holds whose deadline has passed. One round goes over all shards, and on with those that
@@ -31,25 +33,27 @@ export function createExpirySweep(deps: SweepDueDeps): () => Promise<void> {
     }
   }
 
-  /** Whether the batch went through. */
-  async function runBatch(batch: readonly LedgerEntry[]): Promise<boolean> {
-    try {
-      await expireHolds(deps, batch);
-      return true;
-    } catch (error) {
-      logTrouble(error, { holds: batch.length });
-      return false;
-    }
-  }
-
   function logTrouble(error: unknown, where: { shard: number } | { holds: number }): void {
     const level = toAppError(error).kind === 'unavailable' ? 'debug' : 'error';
     deps.log[level]({ err: error, ...where }, 'holds past their deadline are left for later');
   }
 
-  return async () => {
+  /** Goes on with shards that have more until nothing is due; last steps are put off. */
+  async function endAllDue(putOff: (() => Promise<void>)[]): Promise<void> {
     const running = new Set<Promise<void>>();
     let isTroubled = false;
+
+    async function runBatch(batch: readonly LedgerEntry[]): Promise<void> {
+      try {
+        const rest = await expireHolds(deps, batch);
+        if (putOff.length < mostPutOff) putOff.push(rest);
+        else await rest();
+      } catch (error) {
+        isTroubled = true;
+        logTrouble(error, { holds: batch.length });
+      }
+    }
+
     let shards = allShards;
     // With a store away, leases would end and be claimed again for as long as it takes.
     while (shards.length > 0 && !isTroubled) {
@@ -59,14 +63,22 @@ export function createExpirySweep(deps: SweepDueDeps): () => Promise<void> {
       for (let from = 0; from < entries.length; from += entriesPerBatch) {
         while (running.size >= batchesInFlight) await Promise.race(running);
         const batch = entries.slice(from, from + entriesPerBatch);
-        const run: Promise<void> = runBatch(batch).then((wentThrough) => {
-          running.delete(run);
-          isTroubled ||= !wentThrough;
-        });
+        const run: Promise<void> = runBatch(batch).finally(() => running.delete(run));
         running.add(run);
       }
       shards = shards.filter((_, index) => claims[index]?.length === entriesPerBatch);
     }
     await Promise.all(running);
+  }
+
+  return async () => {
+    const putOff: (() => Promise<void>)[] = [];
+    do {
+      await endAllDue(putOff);
+      // A few at a time, and then a look at what has become due meanwhile.
+      const rests = putOff.splice(0, batchesInFlight).map((rest) => rest());
+      for (const result of await Promise.allSettled(rests))
+        if (result.status === 'rejected') logTrouble(result.reason, { holds: entriesPerBatch });
+    } while (putOff.length > 0);
   };
 }
