@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@quicksale/shared/testing';
+import { expectBalanced } from './sale-books.ts';
 import { startSystem, type System } from './system.ts';
 
 describe('one order, end to end', () => {
@@ -199,6 +200,42 @@ describe('one order, end to end', () => {
     });
     expect(restocked).toMatchObject({ status: 200, body: { stock: 3, available: 2 } });
     expect((await api.placeOrder({ ...next, key: 'c' })).status).toBe(201);
+  });
+
+  it('puts units aside: an order takes them, their owner gives them back, the shop keeps them', async () => {
+    const { api } = system;
+    const { productId, saleId, token: merchant } = await system.givenProduct(6);
+    const buyer = system.signIn();
+    const items = [{ productId, quantity: 2 }];
+    const hold = async () => {
+      const held = await api.call('/api/inventory/reserve', {
+        token: buyer.token,
+        body: { items },
+      });
+      expect(held).toMatchObject({ status: 201, body: { items } });
+      return String(held.body.holdId);
+    };
+    const [ordered, released, confirmed] = [await hold(), await hold(), await hold()];
+    const placed = { token: buyer.token, productId, quantity: 2 };
+    expect(await api.placeOrder({ ...placed, key: 'nothing-left' })).toMatchObject({ status: 409 });
+
+    const body = { items, holdId: ordered };
+    expect(
+      await api.call('/api/orders', { token: buyer.token, key: 'of-a-hold', body }),
+    ).toMatchObject({ status: 201, body: { order: { reservation: { units: 2 } } } });
+    const end = (what: string, holdId: string, token: string) =>
+      api.call(`/api/inventory/${what}`, { token, body: { holdId } });
+    expect(await end('release', released, buyer.token)).toMatchObject({ status: 200 });
+    expect(await end('confirm', confirmed, buyer.token)).toMatchObject({ status: 403 });
+    const taken = await end('confirm', confirmed, merchant);
+    expect(taken).toMatchObject({ status: 200, body: { orderId: expect.any(String) } });
+    expect((await end('confirm', confirmed, merchant)).text).toBe(taken.text);
+    expect(await end('release', confirmed, buyer.token)).toMatchObject({ status: 409 });
+
+    expect(await api.call(`/api/inventory/products/${productId}`)).toMatchObject({
+      body: { stock: 4, reserved: 2, available: 2 },
+    });
+    await eventually(() => expectBalanced(system, saleId));
   });
 
   it('shows orders to their owner and to nobody else', async () => {
