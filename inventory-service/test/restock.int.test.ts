@@ -228,6 +228,7 @@ describe('a movement that the ledger does not have', () => {
     await followAllMovements({
       ...stores(),
       ledger: fixture.ledger,
+      timedSales: { wake: async () => undefined },
       clock: { now: () => Date.now() },
       log: { warn: () => undefined, debug: () => undefined } as never,
     });

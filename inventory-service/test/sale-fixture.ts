@@ -6,7 +6,8 @@ import type { RunSalesDeps } from '../src/sales/run-sales.ts';
 import { saleState, type TimedSale } from '../src/sales/timed-sale.ts';
 import type { HouseOrders } from '../src/stock/house-orders.ts';
 import type { Movement } from '../src/stock/movement.ts';
-import { receiveUnits } from '../src/stock/receive-units.ts';
+import { receiveUnits, type ReceiveDeps } from '../src/stock/receive-units.ts';
+import type { SetStockDeps } from '../src/stock/set-stock.ts';
 
 export class Crash extends Error {}
 
@@ -55,6 +56,11 @@ export function createSaleWorld() {
     return copy(next);
   };
 
+  const lastUnit = (saleId: string, productId: string) =>
+    [...movements.values()]
+      .filter((one) => one.saleId === saleId && one.productId === productId)
+      .reduce((highest, one) => Math.max(highest, one.lastUnit), 0);
+
   const ports = {
     products: port<CreateSaleDeps['products']>({
       insert: async (product) => {
@@ -79,9 +85,11 @@ export function createSaleWorld() {
         update(id, (one) => one.claimedBy === undefined, { claimedBy: saleId });
         return products.get(id)?.claimedBy === saleId ? 'claimed' : 'taken';
       },
-      dropClaim: async (id, saleId) => {
-        const { claimedBy, ...rest } = products.get(id) ?? {};
-        if (claimedBy === saleId) products.set(id, { ...rest, version: 0 } as Product);
+      dropClaim: async ({ id, version }) => {
+        const product = products.get(id);
+        if (product?.version !== version) return;
+        const { claimedBy: _, ...rest } = product;
+        products.set(id, { ...rest, version: version + 1 });
       },
       moveToSale: async (product, { saleId, salePrice }, at) => {
         const { salePrice: _, ...rest } = product;
@@ -128,15 +136,16 @@ export function createSaleWorld() {
           timed.set(id, { ...sale, runAt: at, revision: sale.revision + 1 });
       },
     }),
-    movements: port<CreateSaleDeps['movements'] & Parameters<typeof receiveUnits>[0]['movements']>({
+    movements: port<
+      CreateSaleDeps['movements'] & ReceiveDeps['movements'] & SetStockDeps['movements']
+    >({
+      lastUnit: async (saleId, productId) => lastUnit(saleId, productId),
       insert: async (movement) => void movements.set(movement.id, movement),
       findById: async (id) => movements.get(id),
       append: async ({ units, ...arrival }) => {
         const known = movements.get(arrival.id);
         if (known) return known;
-        const last = [...movements.values()]
-          .filter((one) => one.saleId === arrival.saleId && one.productId === arrival.productId)
-          .reduce((highest, one) => Math.max(highest, one.lastUnit), 0);
+        const last = lastUnit(arrival.saleId, arrival.productId);
         const movement = { ...arrival, firstUnit: last + 1, lastUnit: last + units };
         movements.set(arrival.id, movement);
         return movement;
@@ -190,7 +199,10 @@ export function createSaleWorld() {
     },
   };
 
-  const deps: CreateSaleDeps & RunSalesDeps = { ...ports, houseOrders: port(houseOrders) };
+  const deps: CreateSaleDeps & RunSalesDeps & SetStockDeps = {
+    ...ports,
+    houseOrders: port(houseOrders),
+  };
 
   return {
     deps,

@@ -147,10 +147,10 @@ export function createMongoProductStore(mongo: Mongo): ProductStore {
       return found?.claimedBy === saleId ? 'claimed' : 'taken';
     },
 
-    dropClaim: async (id, saleId, at) => {
+    dropClaim: async ({ id, version }, at) => {
       await callMongo(() =>
         products.updateOne(
-          { _id: id, claimedBy: saleId },
+          { _id: id, version },
           { $unset: { claimedBy: '' }, $set: { updatedAt: at }, $inc: { version: 1 } },
         ),
       );

@@ -30,8 +30,8 @@ export interface ProductStore {
    * on it is away from the standing sale.
    */
   claim(id: string, saleId: string, at: Date): Promise<'claimed' | 'taken'>;
-  /** Gives the claim of this sale up; harmless when there is none. */
-  dropClaim(id: string, saleId: string, at: Date): Promise<void>;
+  /** Lets go of what was read, with its claim; harmless when somebody has changed it since. */
+  dropClaim(product: Pick<Product, 'id' | 'version'>, at: Date): Promise<void>;
   /**
    * Lets this version of a product be sold in the sale that has claimed it, at its price, or in the
    * standing sale again (without `salePrice`); false when there is no such version any more.

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { Crash, createSaleWorld, type SaleWorld } from '../../test/sale-fixture.ts';
 import { changeSale, restockSale } from './change-sale.ts';
+import { followMovement } from '../stock/follow-movement.ts';
 import { createSale, type CreatedSale } from './create-sale.ts';
 import { runSales } from './run-sales.ts';
 import { changeTerms, close, pause, resume } from './sale-changes.ts';
+import type { TimedSale } from './timed-sale.ts';
 
 const merchant = {
   userId: 'a'.repeat(24),
@@ -49,6 +51,23 @@ async function runUntilIdle(world: SaleWorld): Promise<void> {
     world.pass(10_001);
     await runSales(world.deps);
   }
+}
+
+function buy(world: SaleWorld, saleId: string, productId: string, quantity: number) {
+  const orderId = 'f'.repeat(24);
+  const [sold] = world.memory.reserve(saleId, [
+    {
+      orderId,
+      userId: 'u',
+      kind: 'order',
+      digest: 'd',
+      fingerprint: 'p',
+      facts: '{}',
+      items: [{ productId, quantity }],
+    },
+  ]);
+  if (sold?.status !== 'reserved') throw new Error('not sold');
+  return { orderId, units: sold.record.units };
 }
 
 const dying = async (work: Promise<unknown>) =>
@@ -216,28 +235,72 @@ describe('a sale that runs', () => {
     const world = createSaleWorld();
     const { productId, merchantId, saleId } = await givenSale(world, 50, 40);
     world.pass(20_000);
-    const [sold] = world.memory.reserve(saleId, [
-      {
-        orderId: 'f'.repeat(24),
-        userId: 'u',
-        kind: 'order',
-        digest: 'd',
-        fingerprint: 'p',
-        facts: '{}',
-        items: [{ productId, quantity: 4 }],
-      },
-    ]);
-    if (sold?.status !== 'reserved') throw new Error('not sold');
+    const sold = buy(world, saleId, productId, 4);
     world.pass(3_600_000);
     expect(world.state(saleId)).toBe('closed');
     await runSales(world.deps);
     expect(world.state(saleId)).toBe('finished');
     expect(units(world, productId, merchantId, saleId)).toEqual([46, 4]);
     // Cancelled after the end.
-    world.memory.release(saleId, [{ orderId: 'f'.repeat(24), units: sold.record.units }]);
+    world.memory.release(saleId, [sold]);
     await runUntilIdle(world);
     expect(units(world, productId, merchantId, saleId)).toEqual([50, 0]);
     expect(world.timed.get(saleId)).not.toHaveProperty('runAt');
+  });
+
+  it('takes back what came free while it looked at another product', async () => {
+    const world = createSaleWorld();
+    const [a, b] = [await world.givenProduct(50), await world.givenProduct(50)];
+    const items = [a, b].map(({ productId }) => ({ productId, price: 1, stock: 40 }));
+    const created = await createSale(world.deps, { ...wish(world, '', 0), items }, merchant);
+    if (created.kind !== 'created') throw new Error(JSON.stringify(created));
+    const saleId = created.sale.id;
+    world.pass(20_000);
+    const { units: bought, orderId } = buy(world, saleId, a.productId, 4);
+    world.pass(3_600_000);
+    const { shownStock } = world.deps.ledger;
+    const ledger = {
+      ...world.deps.ledger,
+      clock: world.deps.ledger.clock,
+      putSale: world.deps.ledger.putSale,
+      shownStock: async (places: Parameters<typeof shownStock>[0]) => {
+        const shown = await shownStock(places);
+        if (places[0]?.productId === b.productId)
+          world.memory.release(saleId, [{ orderId, units: bought }]);
+        return shown;
+      },
+    };
+    await runSales({ ...world.deps, ledger });
+    await runUntilIdle(world);
+    expect(units(world, a.productId, a.merchantId, saleId)).toEqual([50, 0]);
+  });
+
+  it('gives units back that a restock has brought into it after its end', async () => {
+    for (let step = 1; step <= 4; step += 1) {
+      const world = createSaleWorld();
+      const { productId, merchantId, saleId, read } = await givenSale(world, 50, 40);
+      await changeSale(world.deps, read, close);
+      await runUntilIdle(world);
+      expect(units(world, productId, merchantId, saleId)).toEqual([50, 0]);
+      const movement = await world.deps.movements.append({
+        id: 'late',
+        saleId,
+        productId,
+        units: 7,
+        reason: 'restock',
+        by: merchantId,
+        at: new Date(world.nowMs()),
+      });
+      world.dieAt(step);
+      if (!(await dying(followMovement(world.deps, movement)))) {
+        world.dieAt();
+        // What the runner of movements does.
+        if (world.stockOf({ saleId, productId })?.stock === 0)
+          await followMovement(world.deps, movement);
+      }
+      await runUntilIdle(world);
+      expect(units(world, productId, merchantId, saleId)).toEqual([57, 0]);
+    }
   });
 
   it('is paused, resumed and changed in the ledger before its merchant hears of it', async () => {
@@ -271,5 +334,115 @@ describe('a sale that runs', () => {
     });
     await restockSale(world.deps, read, { productId, units: 10 });
     expect(units(world, productId, merchantId, saleId)).toEqual([0, 50]);
+  });
+
+  it('gets them once per id, wherever the first request died', async () => {
+    for (let step = 1; ; step += 1) {
+      const world = createSaleWorld();
+      const { productId, merchantId, saleId, read } = await givenSale(world, 50, 20);
+      const restock = (units = 10) =>
+        restockSale(world.deps, read, { productId, units, id: 'once' });
+      world.dieAt(step);
+      const lived = await dying(restock());
+      world.dieAt();
+      expect(await restock()).toMatchObject({ kind: 'changed' });
+      expect(await restock(11)).toEqual({ kind: 'key-reused' });
+      await runUntilIdle(world);
+      expect(units(world, productId, merchantId, saleId)).toEqual([20, 30]);
+      // A repeat is no wish for more, also when there is no more.
+      await restockSale(world.deps, read, { productId, units: 20 });
+      expect(await restock()).toMatchObject({ kind: 'changed' });
+      if (!lived) continue;
+      expect(step).toBeGreaterThan(5);
+      break;
+    }
+  });
+
+  it('adds once though its sale is written by others all the time', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId, saleId, read } = await givenSale(world, 5_000, 20);
+    let writes = 0;
+    const { save } = world.deps.timedSales;
+    const timedSales = {
+      ...world.deps.timedSales,
+      find: world.deps.timedSales.find,
+      save: async (sale: TimedSale) => {
+        const current = world.timed.get(sale.id);
+        writes += 1;
+        if (current && writes % 2 === 0)
+          world.timed.set(sale.id, { ...current, revision: current.revision + 1 });
+        return save(sale);
+      },
+    };
+    await restockSale({ ...world.deps, timedSales }, read, { productId, units: 4_000 });
+    expect(units(world, productId, merchantId, saleId)).toEqual([980, 4_020]);
+  });
+
+  it('goes on with other items when one of them can get no more', async () => {
+    const world = createSaleWorld();
+    const [a, b] = [await world.givenProduct(50), await world.givenProduct(50)];
+    const items = [a, b].map(({ productId }) => ({ productId, price: 1, stock: 40 }));
+    const created = await createSale(world.deps, { ...wish(world, '', 0), items }, merchant);
+    if (created.kind !== 'created') throw new Error(JSON.stringify(created));
+    const { sale } = created;
+    await world.deps.timedSales.save({
+      ...sale,
+      items: sale.items.map((item) => ({
+        ...item,
+        stock: item.productId === a.productId ? 99 : 45,
+      })),
+      runAt: new Date(world.nowMs()),
+    });
+    await runUntilIdle(world);
+    expect(units(world, a.productId, sale.id)).toEqual([40]);
+    expect(units(world, b.productId, sale.id)).toEqual([45]);
+  });
+
+  it('shows its prices after a change that died anywhere', async () => {
+    for (let step = 1; ; step += 1) {
+      const world = createSaleWorld();
+      const { productId, read } = await givenSale(world, 50, 40);
+      world.dieAt(step);
+      const terms = changeTerms({ items: [{ productId, price: 777 }] });
+      const lived = await dying(changeSale(world.deps, read, terms));
+      world.dieAt();
+      await runUntilIdle(world);
+      expect(world.products.get(productId)?.salePrice).toBe((await read()).items[0]?.price);
+      if (!lived) continue;
+      expect(step).toBeGreaterThan(4);
+      break;
+    }
+  });
+
+  it('leaves no product behind when it is closed while another one walks', async () => {
+    for (let turn = 1; turn < 12; turn += 1) {
+      const world = createSaleWorld();
+      const { productId, merchantId, read } = await givenSale(world, 50, 40);
+      const { findByIds } = world.deps.products;
+      let reads = 0;
+      const products = new Proxy(world.deps.products, {
+        get: (target, name) =>
+          name === 'findByIds'
+            ? async (ids: string[]) => {
+                const found = await findByIds(ids);
+                reads += 1;
+                // The walker stands still with what it read, and the sale ends meanwhile.
+                if (reads === turn) await changeSale(world.deps, read, close);
+                return found;
+              }
+            : Reflect.get(target, name),
+      });
+      await changeSale(
+        { ...world.deps, products },
+        read,
+        changeTerms({ items: [{ productId, price: 777 }] }),
+      ).catch(() => undefined);
+      await changeSale(world.deps, read, close);
+      await runUntilIdle(world);
+      const product = world.products.get(productId);
+      expect(product).toMatchObject({ saleId: merchantId });
+      expect(product).not.toHaveProperty('claimedBy');
+      expect(product).not.toHaveProperty('salePrice');
+    }
   });
 });

@@ -12,7 +12,7 @@ export interface AdvanceDeps extends MoveDeps, PutStandingDeps {
   timedSales: Pick<TimedSaleStore, 'find' | 'save'>;
   products: MoveDeps['products'] &
     PutStandingDeps['products'] &
-    Pick<ProductStore, 'findById' | 'claim' | 'dropClaim' | 'moveToSale'>;
+    Pick<ProductStore, 'findByIds' | 'claim' | 'dropClaim' | 'moveToSale'>;
   ledger: MoveDeps['ledger'] & PutStandingDeps['ledger'] & Pick<StockLedger, 'clock'>;
 }
 
@@ -57,7 +57,8 @@ async function advanceOnce(deps: AdvanceDeps, sale: TimedSale): Promise<TimedSal
 
 /** Brings a new sale to life: claim, settings, units, and last of all the products. */
 async function prepare(deps: AdvanceDeps, given: TimedSale): Promise<TimedSale> {
-  for (const { productId } of given.items) {
+  // In one order for all, lest sales of crossed products refuse each other.
+  for (const productId of given.items.map((item) => item.productId).sort()) {
     const claim = await deps.products.claim(productId, given.id, now(deps));
     if (claim === 'taken') return refuse(deps, given, { code: 'product-in-sale', productId });
   }
@@ -108,15 +109,16 @@ async function keepUp(deps: AdvanceDeps, given: TimedSale): Promise<TimedSale> {
   // By the ledger's clock, as for buyers: another one may be ahead of it.
   if ((await deps.ledger.clock(sale.id)) >= sale.closesAt.getTime())
     return giveBack(deps, await saveOpen(deps, ended(sale, deps.clock.now())));
-  const isChanged = sale.putVersion < sale.settingsVersion;
   sale = await putSettings(deps, sale);
-  // Its price is the sale's.
-  if (isChanged) await moveProducts(deps, sale, sale.id);
-  const allotted = await allotUnits(deps, sale);
-  sale = allotted.sale;
-  if (allotted.kind === 'short')
+  // Their price is the sale's. Asked each time: a death in between leaves nothing else behind.
+  await moveProducts(deps, sale, sale.id);
+  for (;;) {
+    const allotted = await allotUnits(deps, sale);
+    sale = allotted.sale;
+    if (allotted.kind === 'allotted') return saveSale(deps, { ...sale, runAt: sale.closesAt });
+    // The sale wants no more of it than it got; its other items go on.
     sale = withItem(sale, allotted.productId, (item) => ({ ...item, stock: item.allotted }));
-  return saveSale(deps, { ...sale, runAt: sale.closesAt });
+  }
 }
 
 /** The way back of `prepare`: products, what is left of their units, and last of all the claim. */
@@ -128,8 +130,7 @@ async function giveBack(deps: AdvanceDeps, given: TimedSale): Promise<TimedSale>
     await moveProducts(deps, sale, sale.merchantId);
     sale = await returnUnits(deps, sale);
   }
-  for (const { productId } of sale.items)
-    await deps.products.dropClaim(productId, sale.id, now(deps));
+  await dropClaims(deps, sale);
   faultPoint('after-claim-dropped');
   await putStanding(deps, sale.merchantId);
   const stage = sale.stage === 'refusing' ? 'refused' : 'finished';
@@ -139,16 +140,37 @@ async function giveBack(deps: AdvanceDeps, given: TimedSale): Promise<TimedSale>
 /** Orders of the sale may still be cancelled or expire: their units go back as well. */
 async function collectLate(deps: AdvanceDeps, given: TimedSale): Promise<TimedSale> {
   const sale = given.ledgerReady ? await returnUnits(deps, given) : given;
+  // One who walked on while the sale was refused may have claimed its products anew.
+  await dropClaims(deps, sale);
   const { runAt: _, ...rest } = sale;
-  const next = (await hasReserved(deps, sale)) ? { runAt: nextLook(deps, sale) } : {};
+  const next = (await hasUnits(deps, sale)) ? { runAt: nextLook(deps, sale) } : {};
   return saveSale(deps, { ...rest, ...next });
 }
 
-async function hasReserved({ ledger }: AdvanceDeps, sale: TimedSale): Promise<boolean> {
+/**
+ * Whether units of a sale are still in it: sold ones, and such as came back since they were looked
+ * for. A ledger that does not say counts as one that has some.
+ */
+async function hasUnits({ ledger }: AdvanceDeps, sale: TimedSale): Promise<boolean> {
   const stock = await ledger.shownStock(
     sale.items.map(({ productId }) => ({ saleId: sale.id, productId })),
   );
-  return stock.some((shown) => shown !== null && shown.reserved > 0);
+  return sale.items.some(({ allotted }, index) => (stock[index]?.stock ?? allotted) > 0);
+}
+
+/**
+ * Lets the products go, each from the standing sale and as it was read there: one who walks on with
+ * what the sale was before cannot take it along again.
+ */
+async function dropClaims(deps: AdvanceDeps, sale: TimedSale): Promise<void> {
+  for (;;) {
+    const claimed = await findClaimed(deps, sale);
+    if (claimed.length === 0) return;
+    for (const product of claimed)
+      if (product.saleId === sale.merchantId && product.salePrice === undefined)
+        await deps.products.dropClaim(product, now(deps));
+      else await deps.products.moveToSale(product, { saleId: sale.merchantId }, now(deps));
+  }
 }
 
 const soonestMs = 2_000;
@@ -169,15 +191,22 @@ async function putSettings(deps: AdvanceDeps, sale: TimedSale): Promise<TimedSal
 
 /** Has the products that this sale has claimed sold in one of its two sales. */
 async function moveProducts(deps: AdvanceDeps, sale: TimedSale, saleId: string): Promise<void> {
-  for (const { productId, price } of sale.items) {
-    const to = { saleId, ...(saleId === sale.id && { salePrice: price }) };
-    for (;;) {
-      const product = await deps.products.findById(productId);
-      if (product?.claimedBy !== sale.id) break;
-      if (product.saleId === saleId && product.salePrice === to.salePrice) break;
-      if (await deps.products.moveToSale(product, to, now(deps))) break;
-    }
+  const prices = new Map(sale.items.map(({ productId, price }) => [productId, price]));
+  for (;;) {
+    const moving = (await findClaimed(deps, sale))
+      .map((product) => ({
+        product,
+        to: { saleId, ...(saleId === sale.id && { salePrice: prices.get(product.id) ?? 0 }) },
+      }))
+      .filter(({ product, to }) => product.saleId !== saleId || product.salePrice !== to.salePrice);
+    if (moving.length === 0) return;
+    for (const { product, to } of moving) await deps.products.moveToSale(product, to, now(deps));
   }
 }
+
+const findClaimed = async ({ products }: AdvanceDeps, { id, items }: TimedSale) =>
+  (await products.findByIds(items.map(({ productId }) => productId))).filter(
+    ({ claimedBy }) => claimedBy === id,
+  );
 
 const now = ({ clock }: Pick<AdvanceDeps, 'clock'>) => new Date(clock.now());

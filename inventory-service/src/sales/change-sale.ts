@@ -1,7 +1,14 @@
 import { AppError } from '@quicksale/shared/errors';
 import { advanceSale, type AdvanceDeps } from './advance-sale.ts';
 import { availableUnits } from './move-units.ts';
-import { restock, type ChangeRefusal, type SaleChange } from './sale-changes.ts';
+import {
+  findRestock,
+  restock,
+  type ChangeRefusal,
+  type Decision,
+  type SaleChange,
+  type WantedUnits,
+} from './sale-changes.ts';
 import { SaleChanged, saveOpen } from './save-sale.ts';
 import type { TimedSale } from './timed-sale.ts';
 
@@ -20,13 +27,25 @@ export async function changeSale(
   read: () => Promise<TimedSale>,
   change: SaleChange,
 ): Promise<ChangedSale> {
+  const decided = await decide(deps, read, change);
+  // Not within the rounds above: what has been written must not be decided once more.
+  return decided.kind === 'next'
+    ? { kind: 'changed', sale: await advanceSale(deps, decided.sale) }
+    : decided;
+}
+
+/** Writes the decision, on the sale as it is then. */
+async function decide(
+  deps: AdvanceDeps,
+  read: () => Promise<TimedSale>,
+  change: SaleChange,
+): Promise<Decision> {
   for (let round = 1; round <= mostRounds; round += 1) {
     const sale = await read();
     const decision = change(sale, deps.clock.now());
-    if (decision.kind !== 'next') return decision;
+    if (decision.kind !== 'next' || decision.sale === sale) return decision;
     try {
-      const written = decision.sale === sale ? sale : await saveOpen(deps, decision.sale);
-      return { kind: 'changed', sale: await advanceSale(deps, written) };
+      return { kind: 'next', sale: await saveOpen(deps, decision.sale) };
     } catch (error) {
       if (!(error instanceof SaleChanged)) throw error;
     }
@@ -37,21 +56,25 @@ export async function changeSale(
 export type RestockedSale =
   ChangedSale | { kind: 'insufficient-stock'; productId: string; available: number };
 
-/** Moves further units of a product from the standing sale into a timed one, all or none. */
+/**
+ * Moves further units of a product from the standing sale into a timed one, all or none. The wish is
+ * written before anything moves, so a repeat without an id adds again, whatever came of the first.
+ */
 export async function restockSale(
   deps: AdvanceDeps,
   read: () => Promise<TimedSale>,
-  wanted: { productId: string; units: number },
+  wanted: WantedUnits,
 ): Promise<RestockedSale> {
   const { productId, units } = wanted;
-  const { merchantId } = await read();
-  const available = await availableUnits(deps, { saleId: merchantId, productId });
-  if (available < units) return { kind: 'insufficient-stock', productId, available };
+  const sale = await read();
+  const available = await availableUnits(deps, { saleId: sale.merchantId, productId });
+  if (available < units && !findRestock(sale, wanted.id))
+    return { kind: 'insufficient-stock', productId, available };
   let goal = 0;
-  const stockOf = (sale: TimedSale) =>
-    sale.items.find((item) => item.productId === productId)?.stock ?? 0;
-  const changed = await changeSale(deps, read, (sale, nowMs) => {
-    const decision = restock(wanted)(sale, nowMs);
+  const stockOf = ({ items }: TimedSale) =>
+    items.find((item) => item.productId === productId)?.stock ?? 0;
+  const changed = await changeSale(deps, read, (current, nowMs) => {
+    const decision = restock(wanted)(current, nowMs);
     if (decision.kind === 'next') goal = stockOf(decision.sale);
     return decision;
   });

@@ -8,6 +8,7 @@ import {
   type Route,
   type RouteContext,
 } from '@quicksale/shared/http';
+import { idempotencyDigest } from '@quicksale/shared/orders';
 import { objectId } from '../products/product-answer.ts';
 import type { AdvanceDeps } from './advance-sale.ts';
 import { changeSale, restockSale, type RestockedSale } from './change-sale.ts';
@@ -96,11 +97,23 @@ export function saleChangeRoutes(deps: AdvanceDeps): Route[] {
         access,
         params,
         body: saleRestock,
+        idempotent: 'optional',
         replies: { 200: saleReply },
-        errors: [...errors, 'unknown-product', 'insufficient-stock'],
+        errors: [
+          ...errors,
+          'unknown-product',
+          'insufficient-stock',
+          'idempotency-key-reused',
+          'overloaded',
+        ],
       },
-      async ({ params: { id }, body }, context) =>
-        answer(await restockSale(deps, readFor(id, context), body)),
+      async ({ params: { id }, body }, context) => {
+        const { principal, idempotencyKey: key } = context;
+        const named = key && {
+          id: idempotencyDigest({ userId: principal.userId, route: `POST ${path}/restock`, key }),
+        };
+        return answer(await restockSale(deps, readFor(id, context), { ...body, ...named }));
+      },
     ),
   ];
 }
@@ -120,6 +133,10 @@ function changedSale(changed: RestockedSale): TimedSale {
       throw new AppError('unknown-product', {
         message: 'The product is not in this sale',
         extensions: { productId: changed.productId },
+      });
+    case 'key-reused':
+      throw new AppError('idempotency-key-reused', {
+        message: 'This Idempotency-Key was used for another restock',
       });
     case 'bad-window':
       throw notInFuture();

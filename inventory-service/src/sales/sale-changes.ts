@@ -15,7 +15,9 @@ export type ChangeRefusal =
   /** Its state does not allow this; `field` names what cannot be changed any more. */
   | { kind: 'wrong-state'; state: SaleState; field?: string }
   | { kind: 'unknown-product'; productId: string }
-  | { kind: 'bad-window' };
+  | { kind: 'bad-window' }
+  /** The id stands for another restock. */
+  | { kind: 'key-reused' };
 
 /** The very sale that was given: there is nothing to change. */
 export type Decision = { kind: 'next'; sale: TimedSale } | ChangeRefusal;
@@ -64,15 +66,42 @@ export const close: SaleChange = (sale, nowMs) => {
   return { kind: 'next', sale: ended(sale, nowMs) };
 };
 
+export interface WantedUnits {
+  productId: string;
+  units: number;
+  /** Names the request: asked for again it moves nothing more. */
+  id?: string;
+}
+
+/** Enough for whoever repeats a request; older ones are forgotten. */
+const restocksKept = 50;
+
 /** Further units of an item are to be moved in. */
 export const restock =
-  ({ productId, units }: { productId: string; units: number }): SaleChange =>
+  ({ productId, units, id }: WantedUnits): SaleChange =>
   (sale, nowMs) => {
+    const earlier = findRestock(sale, id);
+    if (earlier)
+      return earlier.productId === productId && earlier.units === units
+        ? { kind: 'next', sale }
+        : { kind: 'key-reused' };
     const state = saleState(sale, nowMs);
     if (!isRunning(state)) return wrong(state);
     if (!hasItem(sale, productId)) return { kind: 'unknown-product', productId };
-    return next(withItem(sale, productId, (item) => ({ ...item, stock: item.stock + units })));
+    return next(
+      withItem(sale, productId, (item) => ({
+        ...item,
+        stock: item.stock + units,
+        ...(id && { restocks: [...(item.restocks ?? []), { id, units }].slice(-restocksKept) }),
+      })),
+    );
   };
+
+/** The restock of this id, when the sale has had it. */
+export const findRestock = ({ items }: TimedSale, id: string | undefined) =>
+  items
+    .flatMap(({ productId, restocks = [] }) => restocks.map((one) => ({ productId, ...one })))
+    .find((one) => one.id === id);
 
 const next = (sale: TimedSale): Decision => ({
   kind: 'next',

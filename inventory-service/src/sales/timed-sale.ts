@@ -50,6 +50,8 @@ export interface SaleItem {
   rounds: number;
   /** The one that may be under way. */
   round?: Round;
+  /** The last restocks that had an id: each is made once, however often it is asked for. */
+  restocks?: readonly { id: string; units: number }[];
 }
 
 /** Why a sale could not be made. */

@@ -13,6 +13,7 @@ function given(options: {
   answers?: Record<string, Answer>;
 }) {
   const raised: string[] = [];
+  const woken: string[] = [];
   const deps: FollowDeps = {
     sales: { listLedgerReady: async () => [...new Set(options.committed.map((c) => c.saleId))] },
     movements: {
@@ -22,6 +23,7 @@ function given(options: {
         return options.committed;
       },
     },
+    timedSales: { wake: async (saleId) => void woken.push(saleId) },
     ledger: {
       lastUnits: async (_saleId, ids) => ids.map((id) => options.known[id] ?? null),
       raise: async (saleId, productId, lastUnit) => {
@@ -32,7 +34,7 @@ function given(options: {
     clock: { now: () => 1_000_000 },
     log: createLogger({ service: 'test', level: 'silent' }),
   };
-  return { deps, raised };
+  return { deps, raised, woken };
 }
 
 const committed = (saleId: string, productId: string, lastUnit: number): Commitment => ({
@@ -46,7 +48,7 @@ describe.each([
   ['all', followAllMovements],
 ])('following %s movements', (_, follow) => {
   it('raises what the ledger lacks to the highest, and leaves the rest alone', async () => {
-    const { deps, raised } = given({
+    const { deps, raised, woken } = given({
       known: { behind: 5, level: 9, ahead: 12 },
       committed: [
         committed('s', 'behind', 20),
@@ -58,6 +60,7 @@ describe.each([
     });
     await follow(deps);
     expect(raised).toEqual(['s:behind 20', 't:missing 3']);
+    expect(woken).toEqual(['s', 't']);
   });
 
   it('a sale under repair keeps no other waiting', async () => {

@@ -3,12 +3,14 @@ import type { Logger } from '@quicksale/shared/log';
 import type { Clock } from '@quicksale/shared/process';
 import type { StockLedger } from '@quicksale/shared/stock-ledger';
 import type { SaleStore } from '../sales/sale-store.ts';
+import type { TimedSaleStore } from '../sales/timed-sale-store.ts';
 import type { Commitment, MovementStore } from './movement.ts';
 
 export interface FollowDeps {
   sales: Pick<SaleStore, 'listLedgerReady'>;
   movements: Pick<MovementStore, 'listCommitments' | 'listCommitmentsSince'>;
   ledger: Pick<StockLedger, 'lastUnits' | 'raise'>;
+  timedSales: Pick<TimedSaleStore, 'wake'>;
   clock: Clock;
   log: Logger;
 }
@@ -32,7 +34,7 @@ export async function followAllMovements(deps: FollowDeps): Promise<void> {
 
 /** One read of the ledger tells what is missing; as a rule that is nothing. */
 async function followSale(
-  { ledger, log }: FollowDeps,
+  { ledger, timedSales, clock, log }: FollowDeps,
   saleId: string,
   commitments: readonly Commitment[],
 ): Promise<void> {
@@ -46,6 +48,7 @@ async function followSale(
     switch (answer) {
       case 'raised':
         log.warn({ saleId, productId, lastUnit }, 'raised units that the ledger lacked');
+        await timedSales.wake(saleId, new Date(clock.now()));
         break;
       case 'already':
         break;

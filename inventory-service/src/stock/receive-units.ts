@@ -1,19 +1,11 @@
 import { AppError } from '@quicksale/shared/errors';
-import type { Logger } from '@quicksale/shared/log';
-import type { Clock } from '@quicksale/shared/process';
-import type { StockLedger } from '@quicksale/shared/stock-ledger';
 import type { ProductStore } from '../products/product-store.ts';
-import type { TimedSaleStore } from '../sales/timed-sale-store.ts';
-import { followMovement } from './follow-movement.ts';
+import { followMovement, type FollowMovementDeps } from './follow-movement.ts';
 import type { MovementStore } from './movement.ts';
 
-export interface ReceiveDeps {
+export interface ReceiveDeps extends FollowMovementDeps {
   products: Pick<ProductStore, 'raiseVersion'>;
   movements: Pick<MovementStore, 'append' | 'findById'>;
-  timedSales: Pick<TimedSaleStore, 'wake'>;
-  ledger: Pick<StockLedger, 'raise'>;
-  clock: Clock;
-  log: Logger;
 }
 
 /** Units that an order of the house has taken out of one sale and brings into another. */
@@ -47,7 +39,5 @@ export async function receiveUnits(deps: ReceiveDeps, moved: MovedUnits): Promis
   if (!isSame)
     throw new AppError('internal', { cause: new Error(`Movement ${id} brought something else`) });
   await followMovement(deps, movement);
-  // They may come late into a sale that has given everything back already.
-  await deps.timedSales.wake(saleId, at);
   return id;
 }

@@ -60,6 +60,7 @@ const deps = {
       return twin ?? { ...arrival, firstUnit: 11, lastUnit: 10 + units };
     },
   },
+  timedSales: { wake: async (saleId, at) => void calls.push(`wake ${saleId} ${at.getTime()}`) },
   ledger: {
     putSale: async () => 'put',
     raise: async (...given) => {
@@ -91,13 +92,14 @@ describe('restocking', () => {
       isRaised: true,
       isReplay: false,
     });
-    expect(calls).toEqual(['version', 'append', 'raise 15']);
+    // The units may come into a sale that is over.
+    expect(calls).toEqual(['version', 'append', 'wake m 3000', 'raise 15', 'wake m 1000']);
   });
 
   it('a repeat adds nothing and only lets the ledger follow', async () => {
     earlier = movement();
     expect(await restockProduct(deps, order)).toMatchObject({ isReplay: true, isRaised: true });
-    expect(calls).toEqual(['raise 15']);
+    expect(calls).toEqual(['wake m 3000', 'raise 15', 'wake m 1000']);
   });
 
   it.each([
@@ -129,7 +131,9 @@ describe('restocking', () => {
       'finished',
       'version',
       'append',
+      'wake m 3000',
       'raise 15',
+      'wake m 1000',
     ]);
   });
 

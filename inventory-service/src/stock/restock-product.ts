@@ -1,14 +1,10 @@
-import type { Logger } from '@quicksale/shared/log';
-import type { Clock } from '@quicksale/shared/process';
 import { finishProduct, type FinishDeps } from '../products/finish-product.ts';
 import type { Product } from '../products/product.ts';
-import { followMovement } from './follow-movement.ts';
+import { followMovement, type FollowMovementDeps } from './follow-movement.ts';
 import type { Movement, MovementStore, restockReasons } from './movement.ts';
 
-export interface RestockDeps extends FinishDeps {
+export interface RestockDeps extends FinishDeps, Omit<FollowMovementDeps, 'ledger'> {
   movements: Pick<MovementStore, 'insert' | 'append' | 'findById'>;
-  clock: Clock;
-  log: Logger;
 }
 
 export interface Restock {

@@ -4,10 +4,11 @@ import type { ShownStock, StockLedger } from '@quicksale/shared/stock-ledger';
 import { requireDone } from '../ledger-answers.ts';
 import { finishProduct, type FinishDeps } from '../products/finish-product.ts';
 import type { Product } from '../products/product.ts';
+import { followMovement, type FollowMovementDeps } from './follow-movement.ts';
 import type { HouseOrders } from './house-orders.ts';
 import type { MovementStore } from './movement.ts';
 
-export interface SetStockDeps extends FinishDeps {
+export interface SetStockDeps extends FinishDeps, Omit<FollowMovementDeps, 'ledger'> {
   movements: FinishDeps['movements'] & Pick<MovementStore, 'append' | 'lastUnit'>;
   houseOrders: HouseOrders;
   ledger: FinishDeps['ledger'] & Pick<StockLedger, 'shownStock'>;
@@ -27,16 +28,20 @@ const unitsPerOrder = 1_000;
 /**
  * Sets how many units of a product there are in the sale that it is sold in: a movement or orders of
  * the house for the difference. The version is taken first, so of two who have read the same stock
- * one is refused; and whatever dies here, that version cannot be used again.
+ * one is refused; and whatever dies here, that version cannot be used again. Units that come or go
+ * raise the version before the ledger shows them: what was read in between has the new version and
+ * the old number, so `readStock`, when given, has to be the number still.
  */
 export async function setStock(
   deps: SetStockDeps,
-  given: { product: Product; stock: number; by: string },
+  given: { product: Product; stock: number; readStock?: number; by: string },
 ): Promise<StockSet> {
   if (given.product.pendingSince) await finishProduct(deps, given.product);
   const product = await deps.products.change(given.product, {}, new Date(deps.clock.now()));
   if (!product) return { kind: 'version-conflict' };
   const now = await currentStock(deps, product);
+  if (given.readStock !== undefined && given.readStock !== now.stock)
+    return { kind: 'version-conflict' };
   const difference = given.stock - now.stock;
   if (-difference > now.available) return { kind: 'insufficient-stock', available: now.available };
   const operation = `stock:${product.id}:${product.version}`;
@@ -71,7 +76,7 @@ async function bringIn(
   units: number,
   { operation, by }: { operation: string; by: string },
 ): Promise<void> {
-  const { saleId, productId, lastUnit } = await deps.movements.append({
+  const movement = await deps.movements.append({
     id: operation,
     saleId: product.saleId,
     productId: product.id,
@@ -80,5 +85,6 @@ async function bringIn(
     by,
     at: new Date(deps.clock.now()),
   });
-  requireDone(await deps.ledger.raise(saleId, productId, lastUnit));
+  if (!(await followMovement(deps, movement)))
+    throw unavailable('The new units wait for the ledger');
 }

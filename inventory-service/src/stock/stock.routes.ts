@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '@quicksale/shared/errors';
-import { requireVersion, route, type Route } from '@quicksale/shared/http';
+import { requireVersion, route, shownBy, type Route } from '@quicksale/shared/http';
 import {
   findOwnProduct,
   objectId,
@@ -36,9 +36,20 @@ export function stockRoutes(deps: SetStockDeps): Route[] {
         const product = await findOwnProduct(deps.products, id, principal);
         if (product.archived)
           throw new AppError('not-found', { message: 'This product is archived' });
+        const ifMatch = header('if-match') ?? '';
         requireVersion(header('if-match'), product.version);
-        const set = setProduct(id, await setStock(deps, { product, stock, by: principal.userId }));
-        return { status: 200, ...(await productAnswer(deps.ledger, set)) };
+        const readStock = shownBy(ifMatch, product.version);
+        if (readStock === undefined && ifMatch.trim() !== '*')
+          throw new AppError('version-conflict', {
+            message: 'Send the ETag of an answer that shows the stock',
+          });
+        const set = await setStock(deps, {
+          product,
+          stock,
+          ...(readStock !== undefined && { readStock }),
+          by: principal.userId,
+        });
+        return { status: 200, ...(await productAnswer(deps.ledger, setProduct(id, set))) };
       },
     ),
   ];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { entityTag, isUnchanged, matchesVersion, requireVersion } from './entity-tag.ts';
+import { entityTag, isUnchanged, matchesVersion, requireVersion, shownBy } from './entity-tag.ts';
 
 describe('entity tags', () => {
   it('name the version and what else the body shows', () => {
@@ -35,6 +35,18 @@ describe('entity tags', () => {
     ['', false],
   ])('If-Match %s of version 3: %s', (header, matches) => {
     expect(matchesVersion(header, 3)).toBe(matches);
+  });
+
+  it.each([
+    ['"3-10-7"', 10],
+    ['"2-9", "3-10-7"', 10],
+    ['"3-0-0"', 0],
+    ['"3"', undefined],
+    ['*', undefined],
+    ['"2-10-7"', undefined],
+    ['W/"3-10-7"', undefined],
+  ])('If-Match %s of version 3 shows %s', (header, shown) => {
+    expect(shownBy(header, 3)).toBe(shown);
   });
 
   it('tells a missing If-Match from one of the past', () => {

@@ -22,6 +22,18 @@ export function matchesVersion(ifMatch: string | undefined, version: number): bo
   );
 }
 
+/**
+ * The first number that If-Match's tag of this version shows beside it: what its sender has read.
+ * Undefined for `*`, whose sender does not mind, and for a tag that shows none.
+ */
+export function shownBy(ifMatch: string, version: number): number | undefined {
+  for (const tag of splitTags(ifMatch)) {
+    const [, found, shown] = /^"(\d+)-(\d+)(?:-\d+)*"$/.exec(tag) ?? [];
+    if (found === String(version)) return Number(shown);
+  }
+  return undefined;
+}
+
 /** Throws `precondition-required` without If-Match, `version-conflict` with one of the past. */
 export function requireVersion(ifMatch: string | undefined, version: number): void {
   if (ifMatch === undefined)

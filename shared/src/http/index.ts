@@ -1,6 +1,12 @@
 export { createAdminApp, type ReadinessCheck } from './admin-app.ts';
 export { bareApp, closeApp, createApp, healthHandler } from './create-app.ts';
-export { entityTag, isUnchanged, refuseOtherVersion, requireVersion } from './entity-tag.ts';
+export {
+  entityTag,
+  isUnchanged,
+  refuseOtherVersion,
+  requireVersion,
+  shownBy,
+} from './entity-tag.ts';
 export { closeServer, createHttpServer, listen } from './listen.ts';
 export { sendProblem, toProblem } from './problem.ts';
 export {

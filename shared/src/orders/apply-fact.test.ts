@@ -55,6 +55,13 @@ describe('an inventory result', () => {
     });
   });
 
+  it.each(['releasing', 'shipping'] as const)('leaves %s units to the outbox scan', (marks) => {
+    const order = { ...asCreated('o', 'NONE', 'o:1'), [marks]: ['s:p:3'] };
+    expect(applyFact(order, fact)).toMatchObject({
+      change: { removeOutbox: ['o:1'], settlesOutbox: false },
+    });
+  });
+
   it('counts once', () => {
     const done = asCreated('o', 'NONE', 'o:1');
     const history = [

@@ -54,7 +54,7 @@ export type Fact = InventoryFact | CancelFact | PayFact | ExpireFact;
 
 /** What `applyFact` looks at. */
 export type DecidableOrder = OrderState &
-  Pick<Order, 'id' | 'version' | 'history' | 'outbox' | 'units'> &
+  Pick<Order, 'id' | 'version' | 'history' | 'outbox' | 'units' | 'releasing' | 'shipping'> &
   Partial<Pick<Order, 'expiresAt'>>;
 
 /** One step of an order, to be written only if it still has version `fromVersion`. */
@@ -128,7 +128,8 @@ function applyInventoryResult(order: DecidableOrder, fact: InventoryFact): FactO
         cause: fact.cause,
       },
       removeOutbox: [fact.outboxId],
-      settlesOutbox: outboxLeft.length === 0,
+      // The scan has to find units that are still on their way, too.
+      settlesOutbox: outboxLeft.length === 0 && !order.releasing?.length && !order.shipping?.length,
     },
   };
 }
