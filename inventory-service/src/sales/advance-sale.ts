@@ -1,3 +1,4 @@
+import { AppError } from '@quicksale/shared/errors';
 import { faultPoint } from '@quicksale/shared/process';
 import type { StockLedger } from '@quicksale/shared/stock-ledger';
 import { requireDone } from '../ledger-answers.ts';
@@ -22,8 +23,8 @@ const mostRounds = 50;
 /**
  * Does what is left to do for a sale at present; the one road for requests and for the runner. Each
  * step is written down or harmless when done again, so a process may die anywhere and several may
- * walk it at once. Resolves to the sale as it is then. Throws AppError `dependency-unavailable` or
- * `sale-fenced` when it cannot go on now: the runner comes again.
+ * walk it at once. Resolves to the sale as it is then. Throws AppError `dependency-unavailable`,
+ * `sale-fenced` or `overloaded` when it cannot go on now: the runner comes again.
  */
 export async function advanceSale(deps: AdvanceDeps, given: TimedSale): Promise<TimedSale> {
   let sale = given;
@@ -31,7 +32,9 @@ export async function advanceSale(deps: AdvanceDeps, given: TimedSale): Promise<
     try {
       return await advanceOnce(deps, sale);
     } catch (error) {
-      if (!(error instanceof SaleChanged) || round === mostRounds) throw error;
+      if (!(error instanceof SaleChanged)) throw error;
+      if (round === mostRounds)
+        throw new AppError('overloaded', { message: 'The sale keeps changing: look again later' });
       sale = (await deps.timedSales.find(sale.id)) ?? sale;
     }
   }
