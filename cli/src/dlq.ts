@@ -138,7 +138,7 @@ function bodyOf(value: Buffer): { text: string } | { base64: string } {
 function formatLetter(letter: OpenLetter): string {
   const { headers, body, error, ...rest } = describe(letter);
   const row = (name: string, value: unknown) =>
-    `  ${name.padEnd(10)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}\n`;
+    `  ${name.padEnd(10)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`;
   return [
     ...Object.entries(rest).map(([name, value]) => row(name, value)),
     row('error', error),

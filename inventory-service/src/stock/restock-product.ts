@@ -1,5 +1,5 @@
 import type { Logger } from '@quicksale/shared/log';
-import type { Clock } from '@quicksale/shared/process';
+import { faultPoint, type Clock } from '@quicksale/shared/process';
 import { finishProduct, type FinishDeps } from '../products/finish-product.ts';
 import type { Product } from '../products/product.ts';
 import { followMovement } from './follow-movement.ts';
@@ -49,6 +49,7 @@ export async function restockProduct(deps: RestockDeps, given: Restock): Promise
     at: new Date(deps.clock.now()),
   });
   if (!isSame(movement, given)) return { kind: 'key-reused' };
+  faultPoint('after-movement-written');
   const isRaised = await followMovement(deps, movement);
   return { kind: 'restocked', product: risen, isRaised, isReplay: false };
 }

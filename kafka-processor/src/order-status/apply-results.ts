@@ -10,10 +10,13 @@ import {
   type OrderChange,
   type OrderStore,
 } from '@quicksale/shared/orders';
+import { faultPoint } from '@quicksale/shared/process';
 
 export interface ApplyResultsDeps {
   orders: OrderStore;
   bus: Bus;
+  /** Switches a repair off: what is applied already is announced no more. */
+  repeatsNothing?: boolean;
 }
 
 type Result = Delivered<InventoryResult>;
@@ -42,6 +45,7 @@ export async function applyResults(
     matched === results.length
       ? first.map(({ result, change }) => statusEvent(result, change))
       : await applyOneByOne(deps, results);
+  if (matched > 0) faultPoint('after-status-written');
   await deps.bus.publish(events);
 }
 
@@ -73,7 +77,8 @@ async function applyOneByOne(
       if (order.outbox?.some(({ id }) => id === fact.outboxId))
         served.push({ id: order.id, outboxIds: [fact.outboxId] });
       // The event may have been lost with the process that wrote this step: same event, same id.
-      if (outcome.kind === 'already') events.push(...repeatedEvent(order, fact));
+      if (outcome.kind === 'already' && !deps.repeatsNothing)
+        events.push(...repeatedEvent(order, fact));
     }
     await deps.orders.applyChanges(changes);
     // What was just written is found as `already` in the next round, and its event with it.
