@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ledgerKeys } from '@quicksale/shared/stock-ledger';
 import { eventually } from '@quicksale/shared/testing';
 import { readTopic, snapshotOf, storedOrders } from './books.ts';
-import { expectBalanced, stockIn } from './sale-books.ts';
+import { createSale, expectBalanced, stockIn } from './sale-books.ts';
 import { startServiceProcess, type ServiceProcess } from './service-process.ts';
 import { startSystem, type System } from './system.ts';
 
@@ -42,6 +42,7 @@ const stock = 5;
 const noticeMs = 8_000;
 const repairMs = 40_000;
 const offInOrders = 'unrecorded-sweep,outbox-scan';
+const offInInventory = 'movement-runner,sale-runner';
 const held: Left = { orders: 0, records: 1, unrecorded: true };
 const placed: Left = { orders: 1, records: 1, unrecorded: true, status: 'PENDING' };
 const cancelled: Left = {
@@ -264,6 +265,17 @@ describe('who repairs what, on running processes', () => {
     }
   }
 
+  async function checkAllotted({ saleId, productId }: Buyer): Promise<void> {
+    const { body } = await system.api.call(`/api/sales?merchantId=${saleId}`);
+    const [sale] = body.data as { _id: string; state: string }[];
+    expect(sale?.state).toBe('open');
+    const timedSaleId = String(sale?._id);
+    expect(await stockIn(system, timedSaleId, productId)).toBe(3);
+    expect(await stockIn(system, saleId, productId)).toBe(stock - 3);
+    await expectBalanced(system, saleId);
+    await expectBalanced(system, timedSaleId);
+  }
+
   async function checkRestocked({ saleId, productId }: Buyer): Promise<void> {
     expect(await stockIn(system, saleId, productId)).toBe(stock + 2);
     await expectBalanced(system, saleId);
@@ -280,14 +292,18 @@ describe('who repairs what, on running processes', () => {
 
   beforeAll(async () => {
     system = await startSystem({ name: 'repairs' });
-    const named = ['row 7', 'row 8', 'row 8 off', 'row 15', 'row 16'];
+    const named = ['row 7', 'row 8', 'row 8 off', 'row 15', 'row 15: saga', 'row 16'];
     for (const row of [...rows.map((one) => one.row), ...named]) await givenBuyer(row);
     for (const row of rows.filter(({ does }) => does === 'cancel')) {
       expect((await place(buyerOf(row.row))).status).toBe(201);
       await eventually(() => check(buyerOf(row.row)));
     }
 
-    await dyingAt('after-movement-written', 'inventory-service', 'movement-runner', () => {
+    await dyingAt('after-sale-written', 'inventory-service', offInInventory, () => {
+      const { productId, merchantToken: token } = buyerOf('row 15: saga');
+      return createSale(system, { productId, token, allotted: 3 });
+    });
+    await dyingAt('after-movement-written', 'inventory-service', offInInventory, () => {
       const { productId, merchantToken } = buyerOf('row 15');
       return system.api.call(`/api/inventory/products/${productId}/restock`, {
         token: merchantToken,
@@ -296,8 +312,8 @@ describe('who repairs what, on running processes', () => {
       });
     });
     expect((await place(buyerOf('row 7'))).status).toBe(201);
-    await dyingAt('after-result-sent', 'inventory-service', 'movement-runner', async () => {});
-    const inventory = runByHand('inventory-service', { QUICKSALE_REPAIRS_OFF: 'movement-runner' });
+    await dyingAt('after-result-sent', 'inventory-service', offInInventory, async () => {});
+    const inventory = runByHand('inventory-service', { QUICKSALE_REPAIRS_OFF: offInInventory });
     await Promise.all([inventory, eventually(() => check(buyerOf('row 7')))]);
 
     await dyingAt('after-status-written', 'kafka-processor', '', () => place(buyerOf('row 8')));
@@ -325,6 +341,7 @@ describe('who repairs what, on running processes', () => {
     await Promise.all([
       ...withRepair.map((row) => notice(row.row, checkOf(row))),
       notice('row 15', () => checkRestocked(buyerOf('row 15'))),
+      notice('row 15: saga', () => checkAllotted(buyerOf('row 15: saga'))),
     ]);
     // What was redelivered is stored by now: from here on only a resume brings it.
     await eventually(() => check(buyerOf('row 16')));
@@ -352,12 +369,14 @@ describe('who repairs what, on running processes', () => {
     },
   );
 
-  it.each([...rows.filter(({ mendedBy }) => mendedBy), { row: 'row 15' }, { row: 'row 16' }])(
-    '$row: the failure is noticed while the repair is off',
-    ({ row }) => {
-      expect(noticed.get(row)).toBe(true);
-    },
-  );
+  it.each([
+    ...rows.filter(({ mendedBy }) => mendedBy),
+    { row: 'row 15' },
+    { row: 'row 15: saga' },
+    { row: 'row 16' },
+  ])('$row: the failure is noticed while the repair is off', ({ row }) => {
+    expect(noticed.get(row)).toBe(true);
+  });
 
   describe('with every repair on', () => {
     beforeAll(async () => {
@@ -396,6 +415,12 @@ describe('who repairs what, on running processes', () => {
     it(
       'row 15: units of a movement are raised by the runner',
       () => eventually(() => checkRestocked(buyerOf('row 15')), repairMs),
+      repairMs + 20_000,
+    );
+
+    it(
+      'row 15: the steps of an allotment go on',
+      () => eventually(() => checkAllotted(buyerOf('row 15: saga')), repairMs),
       repairMs + 20_000,
     );
 

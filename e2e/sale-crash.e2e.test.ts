@@ -56,7 +56,7 @@ describe('inventory-service dies at every step of a sale', () => {
     return body.data as { _id: string; state: string }[];
   };
 
-  it('while units are allotted: none is lost or doubled, and the sale comes to be', async () => {
+  it('row 15: while units are allotted: none is lost or doubled, and the sale comes to be', async () => {
     const made = [];
     for (const point of allotmentPoints) {
       const { productId, saleId: merchantId, token } = await system.givenProduct(stock);
@@ -78,7 +78,7 @@ describe('inventory-service dies at every step of a sale', () => {
     process.stdout.write(`allotment: killed at ${made.map(({ point }) => point).join(', ')}\n`);
   }, 240_000);
 
-  it('while units are returned: all of them are back', async () => {
+  it('row 15: while units are returned: all of them are back', async () => {
     const made = [];
     for (const point of returnPoints) {
       const sale = await givenSale(system, stock, allotted);
