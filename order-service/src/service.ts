@@ -48,6 +48,7 @@ import { createRelay } from './outbox/relay.ts';
 import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts';
 import { scanOutbox } from './outbox/scan-outbox.ts';
 import { createUnitShipper } from './outbox/ship-units.ts';
+import { createStuckOrdersGauge } from './outbox/stuck-orders.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
 
 export interface Overrides {
@@ -91,6 +92,7 @@ export function buildService(
     }),
   });
   const orders = createMongoOrderStore(mongo);
+  createStuckOrdersGauge({ orders, clock, registry: metrics });
   const batcher = createReserveBatcher({ ledger, defer });
   const relay = createRelay({ bus, log });
   const returnUnits = createUnitReturn({ ledger, log });
