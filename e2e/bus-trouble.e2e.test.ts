@@ -1,4 +1,4 @@
-import { Kafka, Partitioners } from 'kafkajs';
+import { Kafka, Partitioners, type Admin, type Message } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openDeadLetters } from '@quicksale/shared/bus';
 import { createLogger } from '@quicksale/shared/log';
@@ -12,6 +12,24 @@ const awayMs = Number(process.env.BROKER_AWAY_MS ?? 10_000);
 const ordersPerSecond = 4;
 const stock = Math.ceil((awayMs / 1_000) * ordersPerSecond) + 20;
 const drainMs = 60_000;
+
+/** Every message of a topic as it is, oldest first within a partition. */
+async function readRaw(kafka: Kafka, admin: Admin, topic: string): Promise<Message[]> {
+  const ends = await admin.fetchTopicOffsets(topic);
+  const expected = ends.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+  const messages: Message[] = [];
+  const consumer = kafka.consumer({ groupId: `reader-${newId()}`, maxWaitTimeInMs: 50 });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await consumer.run({
+    eachMessage: async ({ message: { key, value, headers } }) => {
+      messages.push({ key, value, headers: headers ?? {} });
+    },
+  });
+  await eventually(() => expect(messages.length).toBeGreaterThanOrEqual(expected), 30_000);
+  await consumer.disconnect();
+  return messages;
+}
 
 describe('the bus in trouble', () => {
   let system: System;
@@ -87,6 +105,58 @@ describe('the bus in trouble', () => {
     },
     awayMs + drainMs + 90_000,
   );
+
+  it('fault 10: events that come again, all of them and in another order, change nothing', async () => {
+    const { productId, saleId } = await system.givenProduct(stock);
+    const ids: string[] = [];
+    for (let placed = 0; placed < 8; placed += 1) ids.push(await place(productId));
+    await eventually(() => expectConfirmed(saleId, ids));
+    const before = await storedOrders(system, saleId);
+    const consumers = ['inventory-service', 'kafka-processor', 'notifier-service'] as const;
+    const topicOf = {
+      'inventory-service': 'order.created',
+      'kafka-processor': 'inventory.result',
+      'notifier-service': 'order.status',
+    } as const;
+
+    await Promise.all(consumers.map((name) => system.supervisor.stopPart(name)));
+    const admin = kafka().admin();
+    const producer = kafka().producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await Promise.all([admin.connect(), producer.connect()]);
+    for (const name of consumers) {
+      const topic = named(topicOf[name]);
+      const messages = (await readRaw(kafka(), admin, topic)).reverse();
+      // Copies of the same event in other partitions: handled at any time, by anybody.
+      await producer.send({
+        topic,
+        messages: messages.map((message, index) => ({ ...message, partition: index % 6 })),
+      });
+      // A group without offsets starts with the first event.
+      await eventually(() => admin.deleteGroups([named(`quicksale.${name}`)]));
+    }
+    await Promise.all([producer.disconnect(), system.supervisor.start([...consumers])]);
+    await eventually(async () => {
+      for (const name of consumers) expect(await lagOf(admin, name)).toBe(0);
+    }, drainMs);
+    await admin.disconnect();
+
+    const after = await storedOrders(system, saleId);
+    expect(new Map(after.map((o) => [o.id, o]))).toEqual(new Map(before.map((o) => [o.id, o])));
+    await expectConfirmed(saleId, ids);
+    await expectBalanced(system, saleId);
+
+    async function lagOf(open: Admin, name: (typeof consumers)[number]): Promise<number> {
+      const topic = named(topicOf[name]);
+      const [ends, [group]] = await Promise.all([
+        open.fetchTopicOffsets(topic),
+        open.fetchOffsets({ groupId: named(`quicksale.${name}`), topics: [topic] }),
+      ]);
+      const committed = new Map(group?.partitions.map((p) => [p.partition, Number(p.offset)]));
+      return ends.reduce((sum, { partition, high }) => {
+        return sum + Number(high) - Math.max(committed.get(partition) ?? 0, 0);
+      }, 0);
+    }
+  }, 180_000);
 
   it('fault 11: poison goes to the dead letters with its reason, and orders go on', async () => {
     const { productId, saleId } = await system.givenProduct(stock);
