@@ -173,7 +173,13 @@ export function buildService(
           await followRecentMovements(deps);
         },
       }),
-      repeat({ name: 'sale runner', repair: 'sale-runner', everyMs: 1_000, log, work: () => runSales(deps) }),
+      repeat({
+        name: 'sale runner',
+        repair: 'sale-runner',
+        everyMs: 1_000,
+        log,
+        work: () => runSales(deps),
+      }),
       repeat({
         name: 'movement walk',
         repair: 'movement-runner',
