@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@quicksale/shared/testing';
 import { unrecordedCount } from './books.ts';
 import { createSale, expectBalanced, givenSale, stockIn } from './sale-books.ts';
+import { startServiceProcess } from './service-process.ts';
 import { startSystem, type System } from './system.ts';
 
 const stock = 1_500;
@@ -36,25 +34,14 @@ describe('inventory-service dies at every step of a sale', () => {
   /** Does `work` on a process that kills itself at this point; it must come to that. */
   async function dyingAt(point: string, work: () => Promise<unknown>): Promise<void> {
     await system.supervisor.stopPart('inventory-service');
-    const child = spawn(
-      process.execPath,
-      [join(import.meta.dirname, '../inventory-service/src/main.ts')],
-      {
-        env: { ...process.env, ...system.env, QUICKSALE_FAULT: point, LOG_LEVEL: 'silent' },
-        stdio: 'ignore',
-      },
-    );
-    const exit = once(child, 'exit');
+    const settings = { QUICKSALE_FAULT: point };
+    const doomed = await startServiceProcess(system, 'inventory-service', settings);
     try {
-      await eventually(async () => {
-        const ready = await fetch(`${system.env.INVENTORY_SERVICE_ADMIN_URL}/readyz`);
-        expect(ready.ok || child.signalCode !== null).toBe(true);
-      }, 20_000);
       // The connection breaks, or the gateway says that nobody is there.
       await work().catch(() => undefined);
-      expect(await exit).toEqual([null, 'SIGKILL']);
+      expect(await doomed.ended).toEqual([null, 'SIGKILL']);
     } finally {
-      child.kill('SIGKILL');
+      await doomed.stop();
     }
     await system.supervisor.start(['inventory-service']);
   }
@@ -69,7 +56,7 @@ describe('inventory-service dies at every step of a sale', () => {
     return body.data as { _id: string; state: string }[];
   };
 
-  it('while units are allotted: none is lost or doubled, and the sale comes to be', async () => {
+  it('row 15: while units are allotted: none is lost or doubled, and the sale comes to be', async () => {
     const made = [];
     for (const point of allotmentPoints) {
       const { productId, saleId: merchantId, token } = await system.givenProduct(stock);
@@ -91,7 +78,7 @@ describe('inventory-service dies at every step of a sale', () => {
     process.stdout.write(`allotment: killed at ${made.map(({ point }) => point).join(', ')}\n`);
   }, 240_000);
 
-  it('while units are returned: all of them are back', async () => {
+  it('row 15: while units are returned: all of them are back', async () => {
     const made = [];
     for (const point of returnPoints) {
       const sale = await givenSale(system, stock, allotted);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import {
   describeError,
@@ -7,6 +8,7 @@ import {
   readEnvFile,
   resetStack,
 } from '@quicksale/local-stack';
+import { runDlq } from './dlq.ts';
 import { printTokens } from './tokens.ts';
 
 const dataDirectory = join(import.meta.dirname, '../../.quicksale');
@@ -34,7 +36,20 @@ const commands: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
     await printTokens({ args, env, stackEnv, write });
     return 0;
   },
+  dlq: async (args) => {
+    const stackEnv = await readEnvFile(join(dataDirectory, 'env'));
+    const confirm = process.stdin.isTTY ? askOnTerminal : undefined;
+    await runDlq({ args, env, stackEnv, write, confirm });
+    return 0;
+  },
 };
+
+async function askOnTerminal(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(`${question} [y/N] `);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
 
 const [name = '', ...rest] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

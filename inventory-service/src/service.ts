@@ -136,6 +136,7 @@ export function buildService(
   const service = composeService({
     log,
     metrics,
+    repairsOff: config.repairsOff,
     host: config.host,
     adminPort: config.adminPort,
     internalKey: config.internalKey,
@@ -164,6 +165,7 @@ export function buildService(
       }),
       repeat({
         name: 'product runner',
+        repair: 'movement-runner',
         everyMs: 2_000,
         log,
         work: async () => {
@@ -171,9 +173,16 @@ export function buildService(
           await followRecentMovements(deps);
         },
       }),
-      repeat({ name: 'sale runner', everyMs: 1_000, log, work: () => runSales(deps) }),
+      repeat({
+        name: 'sale runner',
+        repair: 'sale-runner',
+        everyMs: 1_000,
+        log,
+        work: () => runSales(deps),
+      }),
       repeat({
         name: 'movement walk',
+        repair: 'movement-runner',
         everyMs: 60_000,
         log,
         work: () => followAllMovements(deps),

@@ -47,13 +47,12 @@ const errorsOf = (id: string) =>
   fixture.lines.filter(({ level, saleId }) => level === 'error' && saleId === id);
 const idemKey = (order: Order) => fixture.keys.idem(order.saleId, order.idempotencyDigest ?? '');
 
-async function untilAdmitted(): Promise<void> {
-  await eventually(async () => {
-    const runId = fixture.connection.runId();
-    for (let shard = 0; shard < fixture.keys.shards; shard += 1)
-      expect(await fixture.connection.client.get(fixture.keys.admitted(shard))).toBe(runId);
-  });
+async function expectAdmitted({ connection, keys }: InventoryFixture): Promise<void> {
+  for (let shard = 0; shard < keys.shards; shard += 1)
+    expect(await connection.client.get(keys.admitted(shard))).toBe(connection.runId());
 }
+
+const untilAdmitted = () => eventually(() => expectAdmitted(fixture));
 
 /** As if the server had never been checked; the service looks every second. */
 async function checkAgain(): Promise<void> {
@@ -155,6 +154,20 @@ describe('without the ledger', () => {
       expect(await read(made)).toMatchObject({ stock: 9, reserved: 0, available: 9 }),
     );
     await placeOrder(fixture, merchantId, made, 9);
+  });
+});
+
+describe('with admission switched off', () => {
+  it('nothing is admitted, and that is noticed', async () => {
+    const settings = { ...own.env, QUICKSALE_REPAIRS_OFF: 'admission' };
+    const crippled = await startInventory(settings);
+    try {
+      const { app } = crippled.service;
+      expect((await request(app).get('/api/inventory/products')).status).toBe(200);
+      await expect(eventually(() => expectAdmitted(crippled), 3_000)).rejects.toThrow();
+    } finally {
+      await crippled.stop();
+    }
   });
 });
 

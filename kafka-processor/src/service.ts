@@ -31,7 +31,11 @@ export function buildService(
     parts: [
       mongo,
       bus,
-      inventoryResultConsumer(bus, { orders: createMongoOrderStore(mongo), bus }),
+      inventoryResultConsumer(bus, {
+        orders: createMongoOrderStore(mongo),
+        bus,
+        repeatsNothing: config.repairsOff.includes('status-repeat'),
+      }),
     ],
   });
 }

@@ -101,7 +101,10 @@ export function buildService(
     clock,
     log,
     welcome: (connection) => welcomeConnection({ summaryOf }, connection),
-    resume: (connection, lastSeq) => resumeConnection(resumeDeps, connection, lastSeq),
+    resume: async (connection, lastSeq) => {
+      if (!config.repairsOff.includes('resume'))
+        await resumeConnection(resumeDeps, connection, lastSeq);
+    },
   });
 
   const storedNotifications = new Counter({

@@ -17,6 +17,8 @@ import {
   composeService,
   createMetrics,
   createSystemRandom,
+  faultPoint,
+  faultPointSoon,
   httpPart,
   repeat,
   systemClock,
@@ -46,6 +48,7 @@ import { createRelay } from './outbox/relay.ts';
 import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts';
 import { scanOutbox } from './outbox/scan-outbox.ts';
 import { createUnitShipper } from './outbox/ship-units.ts';
+import { createStuckOrdersGauge } from './outbox/stuck-orders.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
 
 export interface Overrides {
@@ -89,6 +92,7 @@ export function buildService(
     }),
   });
   const orders = createMongoOrderStore(mongo);
+  createStuckOrdersGauge({ orders, clock, registry: metrics });
   const batcher = createReserveBatcher({ ledger, defer });
   const relay = createRelay({ bus, log });
   const returnUnits = createUnitReturn({ ledger, log });
@@ -110,9 +114,14 @@ export function buildService(
   async function recordAndAnnounce(holds: readonly Hold[]) {
     const outcomes = await recordHolds({ orders, ledger, log }, holds);
     const recorded = outcomes.filter((outcome) => outcome.kind === 'recorded');
+    if (recorded.some(({ isNew }) => isNew)) faultPoint('after-insert');
     for (const { order } of recorded) batcher.noteRecorded(order.saleId, order.id);
     const announced = recorded.filter(({ order, isNew }) => isNew && order.kind === 'order');
-    relay.send(announced.map(({ order }) => orderCreatedEvent(order)));
+    if (announced.length > 0 && faultPointSoon('after-answer', 500)) return outcomes;
+    relay.send(
+      announced.map(({ order }) => orderCreatedEvent(order)),
+      async () => faultPoint('after-created-sent'),
+    );
     return outcomes;
   }
 
@@ -152,6 +161,7 @@ export function buildService(
   const service = composeService({
     log,
     metrics,
+    repairsOff: config.repairsOff,
     host: config.host,
     adminPort: config.adminPort,
     internalKey: config.internalKey,
@@ -177,12 +187,14 @@ export function buildService(
       },
       repeat({
         name: 'unrecorded sweep',
+        repair: 'unrecorded-sweep',
         everyMs: 1_000,
         log,
         work: createUnrecordedSweep({ ledger, orders, recorder, log }),
       }),
       repeat({
         name: 'expiry',
+        repair: 'expiry-sweep',
         everyMs: 500,
         log,
         work: createExpirySweep({
@@ -198,6 +210,7 @@ export function buildService(
       }),
       repeat({
         name: 'outbox scan',
+        repair: 'outbox-scan',
         everyMs: 1_000,
         log,
         work: () =>

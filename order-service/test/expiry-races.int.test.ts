@@ -96,7 +96,7 @@ describe('one order, several who want to change it', () => {
     expect(Object.keys(counts).every((one) => ['CANCELLED', 'EXPIRED'].includes(one))).toBe(true);
   });
 
-  it('payment and deadline', async () => {
+  it('row 14: payment and deadline', async () => {
     const { available, counts } = await race(
       'pay x expire',
       1,

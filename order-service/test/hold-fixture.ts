@@ -61,8 +61,8 @@ export interface HoldFixture {
     record: HoldRecord,
     wish?: { key?: string; quantity?: number },
   ): Promise<CancelOrderResult['status']>;
-  /** The buyer's money comes in, and then the hold loses its deadline. */
-  pay(saleId: string, orderId: string): Promise<'paid' | 'refused'>;
+  /** The buyer's money comes in, and then the hold loses its deadline, unless the payer dies first. */
+  pay(saleId: string, orderId: string, wish?: { settles: boolean }): Promise<'paid' | 'refused'>;
   read(orderId: string): Promise<Order>;
   /** Asserts that ledger and documents of a sale agree to the unit; answers the counters. */
   books(sale: HeldSale): Promise<{ available: number; held: number; orders: Order[] }>;
@@ -205,7 +205,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
       );
       return result.status;
     },
-    pay: async (saleId, orderId) => {
+    pay: async (saleId, orderId, { settles } = { settles: true }) => {
       for (;;) {
         const order = await read(orderId);
         const fact = { type: 'pay', cause: 'payment', by: order.userId, at: new Date() } as const;
@@ -213,7 +213,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
         if (outcome.kind !== 'changed') return outcome.kind === 'already' ? 'paid' : 'refused';
         const { matched } = await orders.applyChanges([{ id: orderId, change: outcome.change }]);
         if (matched === 0) continue;
-        await ledger.settle(saleId, [orderId]);
+        if (settles) await ledger.settle(saleId, [orderId]);
         return 'paid';
       }
     },

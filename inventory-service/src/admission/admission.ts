@@ -43,6 +43,7 @@ export function createAdmission(deps: AdmitDeps & { connection: RedisServers }):
 
   return {
     name: 'admission',
+    repair: 'admission',
     start: async () => {
       forget = connection.onConnected(() => connected.abort());
       await attempt();

@@ -8,6 +8,7 @@ import {
 import { unavailable } from '@quicksale/shared/errors';
 import type { Logger } from '@quicksale/shared/log';
 import type { Order, OrderStore } from '@quicksale/shared/orders';
+import { faultPoint } from '@quicksale/shared/process';
 import type { StockLedger } from '@quicksale/shared/stock-ledger';
 
 export interface AnswerDeps {
@@ -37,7 +38,9 @@ export async function answerCreated(deps: AnswerDeps, batch: readonly Created[])
       if (answer) results.push(toResult(event, answer));
     }
   }
-  if (results.length > 0) await deps.bus.publish(results);
+  if (results.length === 0) return;
+  await deps.bus.publish(results);
+  faultPoint('after-result-sent');
 }
 
 /** Answers by order id; an order without one is not to be answered now. */

@@ -1,3 +1,4 @@
+import { faultPoint } from '@quicksale/shared/process';
 import { finishProduct, type FinishDeps } from '../products/finish-product.ts';
 import type { Product } from '../products/product.ts';
 import { followMovement, type FollowMovementDeps } from './follow-movement.ts';
@@ -45,6 +46,7 @@ export async function restockProduct(deps: RestockDeps, given: Restock): Promise
     at: new Date(deps.clock.now()),
   });
   if (!isSame(movement, given)) return { kind: 'key-reused' };
+  faultPoint('after-movement-written');
   const isRaised = await followMovement(deps, movement);
   return { kind: 'restocked', product: risen, isRaised, isReplay: false };
 }

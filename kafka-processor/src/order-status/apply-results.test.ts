@@ -101,6 +101,19 @@ describe('applying inventory results', () => {
     expect(published().sort()).toEqual([`${done.id}:2`, `${fresh.id}:2`].sort());
   });
 
+  it('takes no rejection for an order that owns its units, and does the rest of the batch', async () => {
+    const { orders, deps, published } = setUp();
+    const [rejected, fine] = [givenOrder(), givenOrder()];
+    await orders.insertMany([rejected, fine]);
+    const batch = [resultOf(rejected, { outcome: 'REJECTED' }), resultOf(fine)];
+    await expect(applyResults(deps, batch)).rejects.toThrow(rejected.id);
+    expect(orders.all()).toEqual([
+      rejected,
+      expect.objectContaining({ id: fine.id, status: 'CONFIRMED' }),
+    ]);
+    expect(published()).toEqual([`${fine.id}:2`]);
+  });
+
   it('asks for payment where it is required', async () => {
     const { orders, deps } = setUp();
     const order = givenOrder({ expiresAt: Date.UTC(2026, 0, 1, 1) });

@@ -10,10 +10,13 @@ import {
   type OrderChange,
   type OrderStore,
 } from '@quicksale/shared/orders';
+import { faultPoint } from '@quicksale/shared/process';
 
 export interface ApplyResultsDeps {
   orders: OrderStore;
   bus: Bus;
+  /** Switches a repair off: what is applied already is announced no more. */
+  repeatsNothing?: boolean;
 }
 
 type Result = Delivered<InventoryResult>;
@@ -38,19 +41,26 @@ export async function applyResults(
   const { matched } = await deps.orders.applyChanges(
     first.map(({ result, change }) => ({ id: result.data.orderId, change })),
   );
-  const events =
+  const { events, contradictions } =
     matched === results.length
-      ? first.map(({ result, change }) => statusEvent(result, change))
+      ? {
+          events: first.map(({ result, change }) => statusEvent(result, change)),
+          contradictions: [],
+        }
       : await applyOneByOne(deps, results);
+  if (matched > 0) faultPoint('after-status-written');
   await deps.bus.publish(events);
+  if (contradictions.length > 0)
+    throw new Error(`Rejected orders that have their units: ${contradictions.join(', ')}`);
 }
 
 /** Reads the orders and decides for each; repeats for those that somebody changed meanwhile. */
 async function applyOneByOne(
   deps: ApplyResultsDeps,
   results: readonly Result[],
-): Promise<OutgoingEvent[]> {
+): Promise<{ events: OutgoingEvent[]; contradictions: string[] }> {
   const events: OutgoingEvent[] = [];
+  const contradictions = new Set<string>();
   const served: { id: string; outboxIds: string[] }[] = [];
   let open = [...results];
   for (let round = 0; open.length > 0; round += 1) {
@@ -70,18 +80,30 @@ async function applyOneByOne(
         next.push(result);
         continue;
       }
+      if (contradicts(order, fact)) {
+        contradictions.add(order.id);
+        continue;
+      }
       if (order.outbox?.some(({ id }) => id === fact.outboxId))
         served.push({ id: order.id, outboxIds: [fact.outboxId] });
       // The event may have been lost with the process that wrote this step: same event, same id.
-      if (outcome.kind === 'already') events.push(...repeatedEvent(order, fact));
+      if (outcome.kind === 'already' && !deps.repeatsNothing)
+        events.push(...repeatedEvent(order, fact));
     }
     await deps.orders.applyChanges(changes);
     // What was just written is found as `already` in the next round, and its event with it.
     open = next;
   }
   await deps.orders.pullOutbox(served);
-  return events;
+  return { events, contradictions: [...contradictions] };
 }
+
+/**
+ * Nobody rejects an order that owns its units: such a result is wrong, not late, and proves nothing.
+ * It goes to the dead letters, and the outbox scan asks again.
+ */
+const contradicts = ({ units }: Order, { outcome }: InventoryFact) =>
+  outcome === 'REJECTED' && Boolean(units?.length);
 
 function repeatedEvent(order: Order, fact: InventoryFact): OutgoingEvent[] {
   const step = order.history.find(({ cause }) => cause === fact.cause);

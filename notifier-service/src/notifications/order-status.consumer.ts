@@ -1,6 +1,6 @@
 import type { EventBus } from '@quicksale/shared/bus';
 import { orderStatus } from '@quicksale/shared/contracts';
-import type { Part } from '@quicksale/shared/process';
+import { faultPoint, type Part } from '@quicksale/shared/process';
 import type { NotificationChannel } from './notification-channel.ts';
 import { storeNotifications, type StoreNotificationsDeps } from './store-notifications.ts';
 
@@ -17,6 +17,7 @@ export const orderStatusConsumer = (
       const events = batch.map(({ data }) => data);
       const stored = await storeNotifications(deps, events);
       onStored(stored.length);
+      faultPoint('after-notification-stored');
       await deps.channel.publish(stored);
     },
   });

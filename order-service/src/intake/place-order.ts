@@ -1,5 +1,6 @@
 import { saleOfItems, type Catalogue, type CatalogueProduct } from '@quicksale/shared/catalogue';
 import { idempotencyDigest, requestFingerprint, type OrderStore } from '@quicksale/shared/orders';
+import { faultPoint } from '@quicksale/shared/process';
 import { printHoldId, type HoldName, type StockLedger } from '@quicksale/shared/stock-ledger';
 import { findEarlierSale } from './find-earlier-sale.ts';
 import type { OrderRequest } from './order-request.ts';
@@ -38,6 +39,7 @@ export async function placeOrder(
   deps: PlaceOrderDeps,
   input: PlaceOrderInput,
 ): Promise<PlaceOrderResult> {
+  faultPoint('after-request');
   // Nobody's units are taken for an order that cannot be written.
   if (!deps.orders.isReachable()) return { status: 'not_recorded' };
   const key: KeyFacts = {

@@ -1,5 +1,6 @@
 import type { Logger } from '@quicksale/shared/log';
 import { orderFromHold, type Order, type OrderStore } from '@quicksale/shared/orders';
+import { faultPointSoon } from '@quicksale/shared/process';
 import type { HoldRecord, StockLedger } from '@quicksale/shared/stock-ledger';
 
 /** A hold whose order has to be in MongoDB. */
@@ -45,7 +46,9 @@ export async function recordHolds(
     .flatMap((hold) => readHold(hold, outcomes))
     .sort((a, b) => compare(a.order.idempotencyDigest, b.order.idempotencyDigest));
   for (let attempt = 0; attempt <= moreTries && open.length > 0; attempt += 1) {
-    const inserted = await deps.orders.insertMany(open.map(({ order }) => order));
+    const inserting = deps.orders.insertMany(open.map(({ order }) => order));
+    await faultPointSoon('after-insert-sent', 2);
+    const inserted = await inserting;
     const conflicting = open.filter((entry, index) => {
       const result = inserted[index];
       if (result?.kind === 'inserted')

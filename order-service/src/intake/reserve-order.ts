@@ -1,5 +1,5 @@
 import type { OrderFacts, OrderItem } from '@quicksale/shared/orders';
-import type { Clock, Random } from '@quicksale/shared/process';
+import { faultPoint, type Clock, type Random } from '@quicksale/shared/process';
 import type { ReserveRefusal, ReserveRequest } from '@quicksale/shared/stock-ledger';
 import type { OrderNumbers } from './order-numbers.ts';
 import {
@@ -69,8 +69,10 @@ export async function reserveOnce(
   };
   // When this throws, the order may exist: its number is not given back.
   const reply = await deps.ledger.reserve(saleId, request);
-  if (reply.status === 'reserved')
+  if (reply.status === 'reserved') {
+    faultPoint('after-reserve');
     return recordOrder(deps, { saleId, record: reply.record }, key, false);
+  }
   deps.numbers.giveBack(orderNumber);
   return reply.status === 'replayed' ? replayOrder(deps, reply, key, saleId) : reply;
 }

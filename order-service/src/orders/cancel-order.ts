@@ -8,7 +8,7 @@ import {
   type UnitCount,
 } from '@quicksale/shared/orders';
 import { AppError } from '@quicksale/shared/errors';
-import type { Clock } from '@quicksale/shared/process';
+import { faultPoint, type Clock } from '@quicksale/shared/process';
 import type { Relay } from '../outbox/relay.ts';
 import type { ReleaseUnits } from '../outbox/release-units.ts';
 
@@ -89,9 +89,11 @@ async function finish(
   order: Order,
   change: OrderChange,
 ): Promise<CancelOrderResult> {
+  faultPoint('after-cancel-written');
   await deps.releaseUnits([
     { id: order.id, saleId: order.saleId, releasing: change.release ?? [] },
   ]);
+  faultPoint('after-release-finished');
   const event = orderStatusEvent(order, change.state, change.historyEntry);
   deps.relay.send([event], () => deps.orders.pullOutbox([{ id: order.id, outboxIds: [event.id] }]));
   const [cancelled] = await deps.orders.findByIds([order.id]);

@@ -1,5 +1,6 @@
 import type { Logger } from '@quicksale/shared/log';
 import type { OrderStore } from '@quicksale/shared/orders';
+import { faultPoint } from '@quicksale/shared/process';
 import { unitsByProduct, type StockLedger } from '@quicksale/shared/stock-ledger';
 
 /** An order that has given units up. */
@@ -69,6 +70,7 @@ export function createUnitReleaser(deps: {
 }): ReleaseUnits {
   return async (orders) => {
     const returned = await deps.returnUnits(orders);
+    if (returned.length > 0) faultPoint('after-release');
     try {
       await deps.orders.finishRelease(marksOf(returned));
     } catch (error) {

@@ -1,9 +1,11 @@
+import { Registry } from '@prometheus-io/client';
 import { describe, expect, it } from '@jest/globals';
 import type { OutgoingEvent } from '@quicksale/shared/contracts';
 import { createLogger } from '@quicksale/shared/log';
 import { createMemoryOrderStore, type Order } from '@quicksale/shared/orders';
 import { givenOrder, newId } from '@quicksale/shared/testing';
 import { scanOutbox, type ScanOutboxDeps } from './scan-outbox.ts';
+import { createStuckOrdersGauge } from './stuck-orders.ts';
 
 const createdAt = Date.UTC(2026, 0, 1);
 
@@ -38,7 +40,13 @@ function setUp(backlog = 0) {
     return published.splice(0).map(({ id }) => id);
   };
   const setArrived = (arrived: boolean) => void (hasArrived = arrived);
-  return { orders, scanAt, alarms, shipped, setArrived };
+  const registry = new Registry();
+  createStuckOrdersGauge({ orders, clock: deps.clock, registry });
+  const stuck = async () => {
+    const [, count] = /^quicksale_stuck_orders (\d+)$/m.exec(await registry.metrics()) ?? [];
+    return Number(count);
+  };
+  return { orders, scanAt, alarms, shipped, setArrived, stuck };
 }
 
 const givenHouseOrder = (): Order =>
@@ -60,6 +68,24 @@ describe('the outbox scan', () => {
     expect(sent.slice(0, 4)).toEqual([5_000, 15_000, 35_000, 75_000]);
     const [last = 0, beforeLast = 0] = sent.slice(-2).reverse();
     expect(last - beforeLast).toBe(600_000);
+  });
+
+  it('an event that nobody answers is not sent for ever faster, and its order counts as stuck', async () => {
+    const { orders, scanAt, alarms, stuck } = setUp();
+    const order = givenOrder();
+    await orders.insertMany([order]);
+    let sent = 0;
+    const day = 24 * 3_600_000;
+    for (let ms = 0; ms <= 3_600_000; ms += 5_000) sent += (await scanAt(ms)).length;
+    expect([sent, alarms, await stuck()]).toEqual([11, [], 0]);
+    for (let ms = 3_605_000; ms < day; ms += 60_000) sent += (await scanAt(ms)).length;
+    // One in ten minutes, each with an alarm.
+    expect(sent).toBeLessThan(11 + 24 * 6);
+    expect(alarms).toEqual(Array(sent - 11).fill(order.id));
+    expect(await stuck()).toBe(1);
+    // The letter was replayed, and the answer came.
+    await orders.pullOutbox([{ id: order.id, outboxIds: [`${order.id}:1`] }]);
+    expect(await stuck()).toBe(0);
   });
 
   it('waits while the answer is probably on its way', async () => {

@@ -10,6 +10,7 @@ import {
 import type { Clock } from '@quicksale/shared/process';
 import type { ReleaseUnits } from './release-units.ts';
 import type { ShipOutcome, ShipUnits } from './ship-units.ts';
+import { stuckAfterMs } from './stuck-orders.ts';
 
 export interface ScanOutboxDeps {
   orders: OrderStore;
@@ -27,7 +28,6 @@ const firstIntervalMs = 5_000;
 const longestIntervalMs = 600_000;
 /** With more than this unread, the answer is probably among them: sending again adds to the heap. */
 const mostBacklog = 1_000;
-const stuckAfterMs = 3_600_000;
 
 /**
  * Does again what a crash left undone after a step of an order: units that go back to the ledger or

@@ -62,6 +62,9 @@ export function decodeEvent<T>(contract: EventContract<T>, message: RawMessage):
 
 export type DeadLetterReason = 'undecodable' | 'handler-failed';
 
+/** Stands before every header that the bus puts on a dead letter. */
+export const deadLetterPrefix = 'dlq_';
+
 /** Headers that say where a dead letter came from and why; the original ones stay beside them. */
 export function deadLetterHeaders(letter: {
   reason: DeadLetterReason;

@@ -11,13 +11,15 @@ import { deadLetterHeaders, encodeEvent } from './event-headers.ts';
 import { createKafkaConsumer, type ReceivedMessage } from './kafka-consumer.ts';
 import { kafkaLog } from './kafka-log.ts';
 import { briskRetry, patientRetry } from './kafka-retry.ts';
-import { createTopics, measureLag } from './kafka-topics.ts';
+import { createTopics, deadLetterTopic, measureLag } from './kafka-topics.ts';
 import { createReopening } from './reopening.ts';
 import { createSequentialSender } from './sequential-sender.ts';
 
 /** The broker refuses batches above 1 MiB. */
 const batchBytes = 512 * 1024;
 const largestEventBytes = 900 * 1024;
+/** Dead-letter topics take twice as much: what a topic has taken fits, with its reason. */
+const largestLetterBytes = 1_900 * 1024;
 const stopLimitMs = 3_000;
 
 export interface BusOptions {
@@ -80,7 +82,7 @@ export function connectBus(options: BusOptions): BusConnection {
 
   async function ensureTopics(names: readonly string[]): Promise<void> {
     const settings = {
-      names: names.flatMap((name) => [named(name), named(`${name}.dlq`)]),
+      names: names.flatMap((name) => [named(name), deadLetterTopic(named(name))]),
       partitions: options.partitions ?? 6,
       replicationFactor: options.replicationFactor ?? 1,
     };
@@ -105,12 +107,16 @@ export function connectBus(options: BusOptions): BusConnection {
     const bytes = (message.value?.length ?? 0) + (message.key?.length ?? 0) + 2_000;
     const headers = { ...message.headers, ...deadLetterHeaders(why) };
     const { key, value } = message;
-    await send([{ topic: `${topic}.dlq`, key, value, headers, bytes }]);
+    const letter = { topic: deadLetterTopic(topic), key, value, headers, bytes };
+    await send([letter], largestLetterBytes);
   }
 
-  async function send(records: readonly KafkaRecord[]): Promise<void> {
+  async function send(
+    records: readonly KafkaRecord[],
+    largestBytes = largestEventBytes,
+  ): Promise<void> {
     // One record that the broker refuses would fail the whole batch, again and again.
-    const tooLarge = records.find(({ bytes }) => bytes > largestEventBytes);
+    const tooLarge = records.find(({ bytes }) => bytes > largestBytes);
     if (tooLarge)
       throw new AppError('internal', {
         cause: new Error(`An event of ${tooLarge.bytes} bytes for ${tooLarge.topic} is too large`),

@@ -1,5 +1,11 @@
 import type { Admin } from 'kafkajs';
 
+/** Names the topic that takes what cannot be delivered from this one. */
+export const deadLetterTopic = (topic: string): string => `${topic}.dlq`;
+
+/** A letter is a message that its own topic took, and its headers grow. */
+const largestLetterBytes = 2 * 1024 * 1024;
+
 export interface TopicSettings {
   names: readonly string[];
   partitions: number;
@@ -18,6 +24,9 @@ export async function createTopics(admin: Admin, settings: TopicSettings): Promi
           topic,
           numPartitions: settings.partitions,
           replicationFactor: settings.replicationFactor,
+          ...(topic.endsWith(deadLetterTopic('')) && {
+            configEntries: [{ name: 'max.message.bytes', value: String(largestLetterBytes) }],
+          }),
         })),
       })
       .catch(ignoreExisting);

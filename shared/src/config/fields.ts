@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { faultPoints } from '../process/fault-point.ts';
+import { repairs } from '../process/repairs.ts';
 import { field } from './define-config.ts';
 
 const digits = (max: number) =>
@@ -58,6 +59,11 @@ export const processFields = (service: string, adminPort: number) => ({
     'QUICKSALE_FAULT',
     z.enum(faultPoints).optional(),
     'For tests only: the point at which the process kills itself',
+  ),
+  repairsOff: field(
+    'QUICKSALE_REPAIRS_OFF',
+    list('').pipe(z.array(z.enum(repairs))),
+    'For tests only: repairs that do not run, comma separated',
   ),
 });
 

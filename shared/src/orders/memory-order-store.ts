@@ -87,6 +87,13 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
     finishShipping: async (shipments) => dropMarks('shipping', shipments),
     findOutboxDue: async (now, limit) =>
       where((order) => order.outboxAt !== undefined && order.outboxAt <= now).slice(0, limit),
+    countStuck: async (before) =>
+      where(
+        ({ outboxAt, updatedAt, outbox, releasing, shipping }) =>
+          outboxAt !== undefined &&
+          updatedAt < before &&
+          Boolean(outbox?.length || releasing || shipping),
+      ).length,
     rescheduleOutbox: async (next) => {
       for (const { order: seen, at, tries } of next) {
         const order = orders.get(seen.id);

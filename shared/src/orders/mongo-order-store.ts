@@ -176,6 +176,19 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
       return (await guarded(orders().find(filter).limit(limit).toArray())).map(fromDocument);
     },
 
+    countStuck: (before) =>
+      guarded(
+        orders().countDocuments({
+          outboxAt: { $exists: true },
+          updatedAt: { $lt: before },
+          $or: [
+            { 'outbox.0': { $exists: true } },
+            { releasing: { $exists: true } },
+            { shipping: { $exists: true } },
+          ],
+        }),
+      ),
+
     rescheduleOutbox: async (next) => {
       if (next.length === 0) return;
       await guarded(

@@ -50,6 +50,8 @@ export interface OrderStore {
   finishShipping(shipments: readonly { id: string; units: readonly string[] }[]): Promise<void>;
   /** Orders that the outbox scan has to look at. */
   findOutboxDue(now: Date, limit: number): Promise<Order[]>;
+  /** Orders whose last step was before this and of which something is still to be done. */
+  countStuck(before: Date): Promise<number>;
   /** Sets the scan's next look at an order, if nobody else has moved it; unset when done. */
   rescheduleOutbox(
     next: readonly { order: Order; at: Date | undefined; tries: number }[],

@@ -1,5 +1,18 @@
 /** Places where a test may have a process die, in the order of the steps they stand behind. */
 export const faultPoints = [
+  'after-request',
+  'after-reserve',
+  'after-insert-sent',
+  'after-insert',
+  'after-answer',
+  'after-created-sent',
+  'after-result-sent',
+  'after-status-written',
+  'after-cancel-written',
+  'after-release',
+  'after-release-finished',
+  'after-movement-written',
+  'after-notification-stored',
   'after-sale-written',
   'after-sale-claimed',
   'after-sale-put',
@@ -28,4 +41,14 @@ export function armFaultPoint(point: FaultPoint | undefined): void {
 /** Dies here, as by kill -9, when this point is armed: nothing is flushed, closed or said. */
 export function faultPoint(point: FaultPoint): void {
   if (point === armed) process.kill(process.pid, 'SIGKILL');
+}
+
+/**
+ * Dies a moment later, when this point is armed: what has begun goes on, and whoever awaits the answer
+ * does nothing more. Undefined when it is not armed.
+ */
+export function faultPointSoon(point: FaultPoint, delayMs: number): Promise<never> | undefined {
+  if (point !== armed) return undefined;
+  setTimeout(() => faultPoint(point), delayMs);
+  return new Promise(() => undefined);
 }

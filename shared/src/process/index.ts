@@ -1,6 +1,7 @@
-export { faultPoint } from './fault-point.ts';
+export { faultPoint, faultPointSoon } from './fault-point.ts';
 export { createSystemRandom, systemClock, type Clock, type Random } from './ports.ts';
 export { repeat } from './repeat.ts';
+export type { Repair } from './repairs.ts';
 export { runService } from './run-service.ts';
 export {
   composeService,

@@ -1,5 +1,6 @@
 import { toAppError } from '../errors/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { Repair } from './repairs.ts';
 import type { Part } from './service.ts';
 
 /**
@@ -8,6 +9,7 @@ import type { Part } from './service.ts';
  */
 export function repeat(options: {
   name: string;
+  repair?: Repair;
   everyMs: number;
   log: Logger;
   work: () => Promise<void>;
@@ -35,6 +37,7 @@ export function repeat(options: {
 
   return {
     name: options.name,
+    ...(options.repair && { repair: options.repair }),
     start: async () => schedule(),
     stop: async () => {
       stopped = true;

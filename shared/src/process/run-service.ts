@@ -20,7 +20,11 @@ const shutdownLimitMs = 25_000;
  * usable ends it with 78 and every problem; a defect at start or later with 1.
  */
 export async function runService<
-  T extends ConfigTable & { logLevel: ConfigTable[string]; fault: ConfigTable[string] },
+  T extends ConfigTable & {
+    logLevel: ConfigTable[string];
+    fault: ConfigTable[string];
+    repairsOff: ConfigTable[string];
+  },
 >(options: {
   name: string;
   config: T;
@@ -30,7 +34,8 @@ export async function runService<
   requireNode();
   const config = readConfig(options.config, options.env);
   const log = createLogger({ service: options.name, level: String(config.logLevel) });
-  armFault(config.fault as FaultPoint | undefined, options.env);
+  refuseFaultsInProduction(options.env);
+  armFaultPoint(config.fault as FaultPoint | undefined);
   const service = options.build(config, log);
   closeWithGrace({ delay: shutdownLimitMs, logger: false }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'a defect ends this process');
@@ -46,12 +51,15 @@ export async function runService<
   }
 }
 
-function armFault(point: FaultPoint | undefined, env: Environment): void {
-  if (point && env.NODE_ENV === 'production') {
-    process.stderr.write('QUICKSALE_FAULT is for tests, not for production\n');
+/** Settings that make a process die or leave things broken. */
+const faults = ['QUICKSALE_FAULT', 'QUICKSALE_REPAIRS_OFF'] as const;
+
+function refuseFaultsInProduction(env: Environment): void {
+  if (env.NODE_ENV !== 'production') return;
+  for (const name of faults.filter((one) => env[one])) {
+    process.stderr.write(`${name} is for tests, not for production\n`);
     process.exit(configExitCode);
   }
-  armFaultPoint(point);
 }
 
 function requireNode(): void {

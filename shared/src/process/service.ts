@@ -11,6 +11,7 @@ import {
   type Route,
 } from '../http/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { Repair } from './repairs.ts';
 
 /** Something a process starts and stops: a connection, a consumer, a timer, a server. */
 export interface Part {
@@ -19,6 +20,8 @@ export interface Part {
   stop(): Promise<void>;
   /** Says what is wrong while the part cannot do its work. */
   check?: ReadinessCheck;
+  /** Under this name a test may have the process run without it. */
+  repair?: Repair;
 }
 
 export interface Service {
@@ -38,12 +41,14 @@ export interface ServiceOptions {
   /** In order of start: connections first, then what uses them, the public server last. */
   parts: readonly Part[];
   metrics: Registry;
+  repairsOff?: readonly Repair[];
   internalRoutes?: readonly Route[];
 }
 
 /** A process as one thing: its parts in order, and the admin port that tells how they are. */
 export function composeService(options: ServiceOptions): Service {
-  const { log, parts } = options;
+  const { log, repairsOff = [] } = options;
+  const parts = options.parts.filter(({ repair }) => !repair || !repairsOff.includes(repair));
   let started = false;
   const running: Part[] = [];
   const admin = createHttpServer(

@@ -265,6 +265,19 @@ export function orderStoreSuite(store: () => OrderStore): void {
       expect(await read(order)).not.toHaveProperty('outboxAt');
     });
 
+    it('counts orders that wait for something since long ago', async () => {
+      const before = new Date('2026-03-01');
+      const at = (updatedAt: string) => ({ ...givenOrder(), updatedAt: new Date(updatedAt) });
+      const [old, served, young] = [at('2026-02-01'), at('2026-02-01'), at('2026-03-02')];
+      const moving = { ...at('2026-02-01'), outbox: [], releasing: ['a:b:1'] };
+      const counted = await store().countStuck(before);
+      await store().insertMany([old, served, young, moving]);
+      await store().pullOutbox([{ id: served.id, outboxIds: [`${served.id}:1`] }]);
+      expect(await store().countStuck(before)).toBe(counted + 2);
+      await store().finishRelease([{ id: moving.id, units: ['a:b:1'] }]);
+      expect(await store().countStuck(before)).toBe(counted + 1);
+    });
+
     it('pulls served entries without touching the rest', async () => {
       const order = givenOrder();
       await store().insertMany([order]);

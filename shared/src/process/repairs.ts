@@ -1,0 +1,12 @@
+/** What mends after a crash, by the names under which a test may switch it off. */
+export const repairs = [
+  'unrecorded-sweep',
+  'outbox-scan',
+  'expiry-sweep',
+  'status-repeat',
+  'movement-runner',
+  'sale-runner',
+  'admission',
+  'resume',
+] as const;
+export type Repair = (typeof repairs)[number];
