@@ -6,6 +6,11 @@ import { connectBus, type EventBus } from '@quicksale/shared/bus';
 import { createMongoCatalogue } from '@quicksale/shared/catalogue';
 import { inventoryResult, orderCreated } from '@quicksale/shared/contracts';
 import { createApp } from '@quicksale/shared/http';
+import {
+  createAnswerIndexes,
+  createAnswerOnce,
+  createMongoAnswerStore,
+} from '@quicksale/shared/idempotency';
 import type { Logger } from '@quicksale/shared/log';
 import { connectMongo } from '@quicksale/shared/mongo';
 import {
@@ -61,6 +66,7 @@ export function buildService(
   overrides: Overrides = {},
 ): Service & { app: Express; port(): number } {
   const clock = systemClock;
+  const random = createSystemRandom();
   const metrics = createMetrics();
   const mongo = connectMongo({ url: config.mongoUrl, namespace: config.namespace, log, metrics });
   const redis = connectRedisServers({
@@ -124,7 +130,7 @@ export function buildService(
   });
   const intake = {
     clock,
-    random: createSystemRandom(),
+    random,
     catalogue: createMongoCatalogue(mongo),
     orders,
     ledger: { ...ledger, reserve: batcher.reserve },
@@ -145,6 +151,7 @@ export function buildService(
         audience: config.jwtAudience,
         clock,
       }),
+    answerOnce: createAnswerOnce({ store: createMongoAnswerStore(mongo), clock, random }),
     routes: [...intakeRoutes(intake), ...orderRoutes({ clock, orders, relay, releaseUnits })],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
@@ -159,6 +166,11 @@ export function buildService(
     parts: [
       mongo,
       { name: 'indexes', start: () => createOrderIndexes(mongo), stop: async () => undefined },
+      {
+        name: 'answer indexes',
+        start: () => createAnswerIndexes(mongo),
+        stop: async () => undefined,
+      },
       redis,
       {
         name: 'shard count',

@@ -195,7 +195,7 @@ describe('cancelling on real stores', () => {
     it('refuses more than the order has', async () => {
       const order = await givenOrderOf(3, 2);
       for (const body of [some(order.productId, 3), some(newId(), 1)]) {
-        const answer = await cancel(order.userId, order.orderId, body);
+        const answer = await cancel(order.userId, order.orderId, body, newId());
         expect([answer.status, answer.body.code]).toEqual([409, 'order-state-conflict']);
       }
       for (const body of [{ items: [] }, some(order.productId, 0)])

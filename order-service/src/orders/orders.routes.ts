@@ -94,9 +94,16 @@ function cancelRoute(deps: CancelOrderDeps, method: 'post' | 'delete'): Route {
       access: 'signed-in',
       params: z.object({ id: objectId }),
       body: cancelBody.optional(),
-      idempotent: true,
+      idempotent: 'stored',
+      keyScope: cancelScope,
       replies: { 200: order },
-      errors: ['not-found', 'order-state-conflict', 'idempotency-key-reused'],
+      errors: [
+        'not-found',
+        'order-state-conflict',
+        'idempotency-key-reused',
+        'request-in-progress',
+        'dependency-unavailable',
+      ],
     },
     async ({ params, body }, { principal, idempotencyKey: key }) => {
       const { userId } = principal;
