@@ -39,6 +39,7 @@ import type { OrderServiceConfig } from './config.ts';
 import { createExpiryMetrics } from './expiry/expiry-metrics.ts';
 import { createExpirySweep } from './expiry/sweep-due.ts';
 import { houseOrderRoutes } from './house-orders/house-orders.routes.ts';
+import { createEarlyAnswers } from './intake/early-answers.ts';
 import { createGroupRecorder } from './intake/group-recorder.ts';
 import { intakeRoutes } from './intake/intake.routes.ts';
 import { createMongoBlocks, createOrderNumbers } from './intake/order-numbers.ts';
@@ -128,6 +129,7 @@ export function buildService(
     mostUnits: 2_000,
     inFlightLimit: 2,
   });
+  const early = createEarlyAnswers({ recorder, log });
   const intake = {
     clock,
     random,
@@ -135,6 +137,7 @@ export function buildService(
     orders,
     ledger: { ...ledger, reserve: batcher.reserve },
     recorder,
+    early,
     numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
     log,
   };
@@ -152,7 +155,10 @@ export function buildService(
         clock,
       }),
     answerOnce: createAnswerOnce({ store: createMongoAnswerStore(mongo), clock, random }),
-    routes: [...intakeRoutes(intake), ...orderRoutes({ clock, orders, relay, releaseUnits })],
+    routes: [
+      ...intakeRoutes(intake),
+      ...orderRoutes({ clock, orders, early, relay, releaseUnits }),
+    ],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
