@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createSystemRandom } from '@quicksale/shared/process';
 import { eventually } from '@quicksale/shared/testing';
 import { expectBalanced } from './sale-books.ts';
 import { startSystem, type System } from './system.ts';
@@ -254,7 +255,13 @@ describe('one order, end to end', () => {
     const rest = await api.call(next, { token });
     expect((rest.body.data as { _id: string }[]).map(({ _id }) => _id)).toEqual([ids[0]]);
     const stranger = system.signIn().token;
-    expect(await api.call(`/api/orders/${ids[0]}`, { token: stranger })).toMatchObject({
+    // Of an id this young nobody but its buyer learns whether there is an order.
+    for (const id of [ids[0], createSystemRandom().objectId(Date.now())])
+      expect(await api.call(`/api/orders/${id}`, { token: stranger })).toMatchObject({
+        status: 503,
+        body: { code: 'order-being-recorded' },
+      });
+    expect(await api.call(`/api/orders/${'0'.repeat(24)}`, { token: stranger })).toMatchObject({
       status: 404,
       body: { code: 'not-found' },
     });

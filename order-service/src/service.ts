@@ -6,6 +6,11 @@ import { connectBus, type EventBus } from '@quicksale/shared/bus';
 import { createMongoCatalogue } from '@quicksale/shared/catalogue';
 import { inventoryResult, orderCreated } from '@quicksale/shared/contracts';
 import { createApp } from '@quicksale/shared/http';
+import {
+  createAnswerIndexes,
+  createAnswerOnce,
+  createMongoAnswerStore,
+} from '@quicksale/shared/idempotency';
 import type { Logger } from '@quicksale/shared/log';
 import { connectMongo } from '@quicksale/shared/mongo';
 import {
@@ -36,6 +41,7 @@ import type { OrderServiceConfig } from './config.ts';
 import { createExpiryMetrics } from './expiry/expiry-metrics.ts';
 import { createExpirySweep } from './expiry/sweep-due.ts';
 import { houseOrderRoutes } from './house-orders/house-orders.routes.ts';
+import { createEarlyAnswers } from './intake/early-answers.ts';
 import { createGroupRecorder } from './intake/group-recorder.ts';
 import { intakeRoutes } from './intake/intake.routes.ts';
 import { createMongoBlocks, createOrderNumbers } from './intake/order-numbers.ts';
@@ -64,6 +70,7 @@ export function buildService(
   overrides: Overrides = {},
 ): Service & { app: Express; port(): number } {
   const clock = systemClock;
+  const random = createSystemRandom();
   const metrics = createMetrics();
   const mongo = connectMongo({ url: config.mongoUrl, namespace: config.namespace, log, metrics });
   const redis = connectRedisServers({
@@ -131,13 +138,15 @@ export function buildService(
     mostUnits: 2_000,
     inFlightLimit: 2,
   });
+  const early = createEarlyAnswers({ recorder, log });
   const intake = {
     clock,
-    random: createSystemRandom(),
+    random,
     catalogue: createMongoCatalogue(mongo),
     orders,
     ledger: { ...ledger, reserve: batcher.reserve },
     recorder,
+    early,
     numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
     log,
   };
@@ -154,7 +163,11 @@ export function buildService(
         audience: config.jwtAudience,
         clock,
       }),
-    routes: [...intakeRoutes(intake), ...orderRoutes({ clock, orders, relay, releaseUnits })],
+    answerOnce: createAnswerOnce({ store: createMongoAnswerStore(mongo), clock, random }),
+    routes: [
+      ...intakeRoutes(intake),
+      ...orderRoutes({ clock, orders, early, relay, releaseUnits }),
+    ],
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
@@ -169,6 +182,11 @@ export function buildService(
     parts: [
       mongo,
       { name: 'indexes', start: () => createOrderIndexes(mongo), stop: async () => undefined },
+      {
+        name: 'answer indexes',
+        start: () => createAnswerIndexes(mongo),
+        stop: async () => undefined,
+      },
       redis,
       {
         name: 'shard count',

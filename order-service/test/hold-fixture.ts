@@ -194,7 +194,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
     cancel: async (record, { key = newId(), quantity } = {}) => {
       const productId = Object.keys(record.units)[0] ?? '';
       const result = await cancelOrder(
-        { ...deps, orders, releaseUnits },
+        { ...deps, orders, releaseUnits, early: { complete: async () => false } },
         {
           userId: record.userId,
           orderId: record.orderId,

@@ -24,9 +24,25 @@ import { buildService, type Overrides } from '../src/service.ts';
 
 const internalKey = 'an internal key of a test';
 
-export interface OrderFixture {
-  namespace: string;
+/** What a client of one order-service can do. */
+export interface OrderClient {
+  /** Of the server that the service itself listens on. */
+  port(): number;
   request: ReturnType<typeof supertest>;
+  place(order: {
+    userId: string;
+    key: string;
+    productId: string;
+    quantity?: number;
+  }): supertest.Test;
+  cancel(order: { userId: string; orderId: string; key: string; body?: object }): supertest.Test;
+  read(order: { userId: string; orderId: string }): supertest.Test;
+}
+
+export interface OrderFixture extends OrderClient {
+  namespace: string;
+  /** Another order-service on the same stores. */
+  startTwin(): Promise<OrderClient>;
   bus: MemoryBus;
   mongo: Mongo;
   servers: RedisServers;
@@ -49,12 +65,6 @@ export interface OrderFixture {
   }): Promise<void>;
   /** Settings of a sale in the ledger; what is not given is that of a standing sale. */
   putSale(settings: Partial<SaleSettings> & { saleId: string }): Promise<void>;
-  place(order: {
-    userId: string;
-    key: string;
-    productId: string;
-    quantity?: number;
-  }): supertest.Test;
   /** Asks for an order of the house on the admin port. */
   placeForHouse(order: HouseOrderRequest, key?: string): supertest.Test;
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
@@ -82,15 +92,18 @@ export async function startOrders(
   const log = createLogger({ service: 'order-service', level: 'silent' });
   const bus = createMemoryBus({ log });
   const part = { name: 'bus', start: async () => undefined, stop: async () => undefined };
-  const service = buildService(config, log, {
-    ...parts,
-    bus: { ...bus, ...part },
-    verifyAccessToken: async (token) => {
-      const [, userId] = /^user-([0-9a-f]{24})$/.exec(token) ?? [];
-      if (!userId) throw new AppError('unauthenticated');
-      return { userId, role: 'CUSTOMER', sessionId: 's', expiresAtMs: Number.MAX_SAFE_INTEGER };
-    },
-  });
+  const build = () =>
+    buildService(config, log, {
+      ...parts,
+      bus: { ...bus, ...part },
+      verifyAccessToken: async (token) => {
+        const [, userId] = /^user-([0-9a-f]{24})$/.exec(token) ?? [];
+        if (!userId) throw new AppError('unauthenticated');
+        return { userId, role: 'CUSTOMER', sessionId: 's', expiresAtMs: Number.MAX_SAFE_INTEGER };
+      },
+    });
+  const service = build();
+  const twins: ReturnType<typeof build>[] = [];
   const mongo = connectMongo({ url: config.mongoUrl, namespace, log });
   const servers = connectRedisServers({ url: config.ledgerUrl, name: 'ledger', log });
   await Promise.all([service.start(), mongo.start(), servers.start()]);
@@ -103,8 +116,6 @@ export async function startOrders(
     }
   };
   await admit();
-  const request = supertest(service.app);
-
   const givenCatalogueEntry: OrderFixture['givenCatalogueEntry'] = async (product) => {
     const { productId, saleId, archived = false } = product;
     const products = mongo.db().collection<{ _id: unknown }>('products');
@@ -137,8 +148,14 @@ export async function startOrders(
   };
 
   return {
+    ...clientOf(service),
     namespace,
-    request,
+    startTwin: async () => {
+      const twin = build();
+      twins.push(twin);
+      await twin.start();
+      return clientOf(twin);
+    },
     bus,
     mongo,
     servers,
@@ -159,12 +176,6 @@ export async function startOrders(
     },
     givenCatalogueEntry,
     putSale,
-    place: ({ userId, key, productId, quantity = 1 }) =>
-      request
-        .post('/api/orders')
-        .set('Authorization', `Bearer user-${userId}`)
-        .set('Idempotency-Key', key)
-        .send({ items: [{ productId, quantity }] }),
     placeForHouse: (order, key = internalKey) =>
       supertest(`http://127.0.0.1:${service.adminPort()}`)
         .post('/internal/house-orders')
@@ -174,8 +185,27 @@ export async function startOrders(
     metrics: async () => (await fetch(`http://127.0.0.1:${service.adminPort()}/metrics`)).text(),
     stopService: () => service.stop(),
     stop: async () => {
-      await service.stop();
+      await Promise.all([service, ...twins].map((one) => one.stop()));
       await Promise.all([mongo.stop(), servers.stop()]);
     },
+  };
+}
+
+function clientOf(service: ReturnType<typeof buildService>): OrderClient {
+  const request = supertest(service.app);
+  const asUser = (test: supertest.Test, userId: string) =>
+    test.set('Authorization', `Bearer user-${userId}`);
+  return {
+    port: service.port,
+    request,
+    place: ({ userId, key, productId, quantity = 1 }) =>
+      asUser(request.post('/api/orders'), userId)
+        .set('Idempotency-Key', key)
+        .send({ items: [{ productId, quantity }] }),
+    cancel: ({ userId, orderId, key, body }) =>
+      asUser(request.post(`/api/orders/${orderId}/cancel`), userId)
+        .set('Idempotency-Key', key)
+        .send(body),
+    read: ({ userId, orderId }) => asUser(request.get(`/api/orders/${orderId}`), userId),
   };
 }

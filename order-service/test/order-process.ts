@@ -11,6 +11,8 @@ export interface OrderProcess {
   /** Resolves to the signal that ended it. */
   ended: Promise<NodeJS.Signals | null>;
   stop(): Promise<void>;
+  /** As by kill -9. */
+  kill(): Promise<void>;
 }
 
 /** order-service as a process of its own; resolves once it serves. */
@@ -35,6 +37,10 @@ export async function startOrderProcess(
   return {
     adminUrl: `http://127.0.0.1:${adminPort}`,
     ended,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
       await ended;

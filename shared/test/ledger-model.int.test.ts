@@ -24,6 +24,8 @@ const faults: Fault[] = [
   { script: 'reserve', from: 'left < item.quantity', to: 'left < item.quantity - 1' },
   { script: 'reserve', from: 'now >= closesAt', to: 'now > closesAt' },
   { script: 'reserve', from: 'now < opensAt', to: 'now <= opensAt' },
+  { script: 'reserve', from: "settings[8] == 'fast'", to: "settings[8] == 'safe'" },
+  { script: 'reserve', from: "order.kind == 'order' and order.unasked", to: 'order.unasked' },
   { script: 'reserve', from: 'or header.expiresAt <= now', to: 'or header.expiresAt < now' },
   {
     script: 'reserve',

@@ -230,6 +230,7 @@ async function compareAll(
           settingsVersion: version,
           state: options === 7 ? 'paused' : options === 6 ? 'closed' : 'live',
           holdMs: options & 2 ? 1_500 : 0,
+          durability: options & 1 ? 'fast' : 'safe',
           products: products.map((productId, i) => ({
             productId,
             price: 100 + version + i,
@@ -254,6 +255,7 @@ async function compareAll(
         digest: hex(wanted.kind === 'bare' ? 'e' : 'f', wanted.key, 64),
         fingerprint: hex('f', wanted.key === 3 ? ids.length % 2 : 0, 64),
         ...(wanted.kind === 'bare' && { ttlMs: bareTtlMs }),
+        earlierUnasked: wanted.key % 8 === 7,
         ...(wanted.replaces !== null && { replaces: recent(wanted.replaces % 8) }),
         // Now and then an order does not know all that its hold has.
         ...(wanted.hold !== null && {

@@ -65,6 +65,8 @@ async function tryOnce(deps: PlaceHoldDeps, input: PlaceHoldInput): Promise<Plac
       return reply.record
         ? { status: 'held', saleId, record: reply.record, replayed: true }
         : { status: 'busy' };
+    case 'ask_earlier':
+      throw new Error('only an order is told to ask elsewhere');
     default:
       return reply;
   }

@@ -89,6 +89,7 @@ describe('placing an order of the house', () => {
           return { kind: 'recorded', order, isNew: true };
         },
       },
+      early: { recordLater: () => false },
       holds: { readHolds: (...args) => holds.readHolds(...args) },
       shipUnits: async (given) => {
         steps.push('ship');

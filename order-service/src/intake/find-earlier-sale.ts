@@ -11,25 +11,35 @@ export type EarlierSale =
   /** A ledger that may know the key cannot be asked now. */
   | { status: 'fenced' | 'not_admitted' };
 
+/** Sales other than `saleId` in which a key may have been used for these products. */
+export function earlierSales(
+  products: Iterable<CatalogueProduct>,
+  nowMs: number,
+  saleId: string | undefined,
+): string[] {
+  const sales = new Set<string>();
+  for (const { saleId: present, formerSales = [] } of products) {
+    sales.add(present);
+    for (const former of formerSales)
+      if (former.leftAt.getTime() > nowMs - keyLifeMs) sales.add(former.saleId);
+  }
+  if (saleId !== undefined) sales.delete(saleId);
+  return [...sales];
+}
+
 /**
- * The sale in which a key was used before its products came into another one. `refusedBy` is the
- * sale whose ledger has just looked for the key itself. For most products there is no other sale:
+ * The sale in which a key was used before its products came into another one. `askedSaleId` is the
+ * sale whose ledger looks for the key itself. For most products there is no other sale:
  * then nobody is asked.
  */
 export async function findEarlierSale(
   deps: { clock: Clock; ledger: Pick<StockLedger, 'findKeys'> },
   products: Iterable<CatalogueProduct>,
-  key: { digest: string; refusedBy: string | undefined },
+  key: { digest: string; askedSaleId: string | undefined },
 ): Promise<EarlierSale> {
-  const since = deps.clock.now() - keyLifeMs;
-  const sales = new Set<string>();
-  for (const { saleId, formerSales = [] } of products) {
-    sales.add(saleId);
-    for (const former of formerSales) if (former.leftAt.getTime() > since) sales.add(former.saleId);
-  }
-  if (key.refusedBy !== undefined) sales.delete(key.refusedBy);
-  if (sales.size === 0) return { status: 'none' };
-  const asked = [...sales].map((saleId) => ({ saleId, digest: key.digest }));
+  const sales = earlierSales(products, deps.clock.now(), key.askedSaleId);
+  if (sales.length === 0) return { status: 'none' };
+  const asked = sales.map((saleId) => ({ saleId, digest: key.digest }));
   const lookups = await deps.ledger.findKeys(asked);
   const at = lookups.indexOf('known');
   const found = asked[at];

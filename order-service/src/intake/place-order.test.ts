@@ -99,6 +99,7 @@ describe('placing an order', () => {
           return { kind: 'recorded', order: orderFromHold(hold.record, hold.saleId), isNew: true };
         },
       },
+      early: { recordLater: () => false },
       numbers: {
         take: async () => `ORD-2026-${(number += 1)}`,
         giveBack: (orderNumber) => void givenBack.push(orderNumber),
@@ -133,6 +134,77 @@ describe('placing an order', () => {
     expect(await placeOrder(deps, input)).toEqual(soldOut);
     expect(givenBack).toEqual(['ORD-2026-1']);
     expect(recorded).toEqual([]);
+  });
+
+  describe('in a fast sale', () => {
+    const fast = (request: ReserveRequest): HoldRecord => ({ ...recordOf(request), fast: true });
+
+    it('tells the buyer before the order is written, again as well', async () => {
+      const later: string[] = [];
+      deps.early = { recordLater: ({ record }) => later.push(record.orderId) > 0 };
+      replies = [(request) => ({ status: 'reserved', record: fast(request) })];
+      const first = await placeOrder(deps, input);
+      expect(first).toMatchObject({ status: 'created', replayed: false, order: { version: 1 } });
+      const [request] = requests;
+      if (!request) throw new Error('nothing was asked');
+      const record = fast(request);
+      replies = [() => ({ status: 'replayed', orderId: record.orderId, recorded: false, record })];
+      expect(await placeOrder(deps, input)).toMatchObject({ status: 'created', replayed: true });
+      expect(later).toEqual([record.orderId, record.orderId]);
+      expect(recorded).toEqual([]);
+    });
+
+    it('has the buyer wait for the insert when too many are under way', async () => {
+      replies = [(request) => ({ status: 'reserved', record: fast(request) })];
+      expect(await placeOrder(deps, input)).toMatchObject({ status: 'created' });
+      expect(recorded).toHaveLength(1);
+    });
+
+    describe('to which the product has just come', () => {
+      const formerSale = newId();
+      const askEarlier = () => ({ status: 'ask_earlier' }) as const;
+      beforeEach(() => {
+        const leftAt = new Date(deps.clock.now() - 1_000);
+        const moved = { ...product, formerSales: [{ saleId: formerSale, leftAt }] };
+        deps.catalogue = { ...deps.catalogue, find: async () => new Map([[product.id, moved]]) };
+      });
+
+      it('asks the sale that it left first, and takes units when nothing is known there', async () => {
+        replies = [askEarlier, (request) => ({ status: 'reserved', record: fast(request) })];
+        expect(await placeOrder(deps, input)).toMatchObject({
+          status: 'created',
+          order: { saleId },
+        });
+        expect(asked).toEqual([`reserve ${saleId}`, `key ${formerSale}`, `reserve ${saleId}`]);
+        expect(requests.map(({ earlierUnasked }) => earlierUnasked)).toEqual([true, undefined]);
+        expect(givenBack).toEqual(['ORD-2026-1']);
+      });
+
+      it('answers from there what is known there', async () => {
+        lookups = { [formerSale]: 'known' };
+        const { record } = givenHold({ saleId: formerSale });
+        const replayed = { status: 'replayed', orderId: record.orderId, recorded: true } as const;
+        replies = [askEarlier, () => ({ ...replayed, record })];
+        expect(await placeOrder(deps, input)).toMatchObject({
+          status: 'created',
+          replayed: true,
+          order: { id: record.orderId },
+        });
+        expect(asked).toEqual([`reserve ${saleId}`, `key ${formerSale}`, `reserve ${formerSale}`]);
+      });
+
+      it('takes nothing while that sale cannot be asked', async () => {
+        lookups = { [formerSale]: 'fenced' };
+        replies = [askEarlier];
+        expect(await placeOrder(deps, input)).toEqual({ status: 'fenced' });
+      });
+
+      it('asks it once, also when the order is refused in the end', async () => {
+        replies = [askEarlier, () => ({ status: 'sold_out', products: [] })];
+        expect(await placeOrder(deps, input)).toMatchObject({ status: 'sold_out' });
+        expect(asked.filter((one) => one.startsWith('key'))).toEqual([`key ${formerSale}`]);
+      });
+    });
   });
 
   it('keeps the number when the outcome is unknown', async () => {

@@ -2,7 +2,7 @@ import { saleOfItems, type Catalogue, type CatalogueProduct } from '@quicksale/s
 import { idempotencyDigest, requestFingerprint, type OrderStore } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
 import { printHoldId, type HoldName, type StockLedger } from '@quicksale/shared/stock-ledger';
-import { findEarlierSale } from './find-earlier-sale.ts';
+import { earlierSales, findEarlierSale } from './find-earlier-sale.ts';
 import type { OrderRequest } from './order-request.ts';
 import type { KeyFacts } from './replay-order.ts';
 import {
@@ -55,11 +55,18 @@ export async function placeOrder(
     const isBetween = tried.result.status === 'closed' && again.result.status === 'unknown_product';
     if (!isBetween) tried = again;
   }
-  return isRefusal(tried.result) ? answerBeforeRefusal(deps, input, key, tried) : tried.result;
+  if (!isRefusal(tried.result) || tried.earlierAsked) return tried.result;
+  // Nobody is refused under a key that names an order of an earlier sale.
+  return (await answerEarlier(deps, input, key, tried)) ?? tried.result;
 }
 
-interface Tried {
+interface Tried extends Asked {
   result: PlaceOrderResult;
+  /** Earlier sales have been asked for the key. */
+  earlierAsked?: boolean;
+}
+
+interface Asked {
   /** What the catalogue has of the items. */
   known: ReadonlyMap<string, CatalogueProduct>;
   /** The sale whose ledger answered; undefined when none was asked. */
@@ -77,31 +84,39 @@ async function tryOnce(
   const found = saleOfItems(known, items);
   if (found.status !== 'found') return { result: found, known };
   const { saleId, products } = found;
-  const result = await reserveOrder(deps, await wantedIn(deps, input, key, saleId, products));
-  return { result, known, askedSaleId: saleId };
+  const asked = { known, askedSaleId: saleId };
+  let earlierAsked = false;
+  const askEarlier = async () => {
+    earlierAsked = true;
+    return answerEarlier(deps, input, key, asked);
+  };
+  const mayBeEarlier = earlierSales(known.values(), deps.clock.now(), saleId).length > 0;
+  const result = await reserveOrder(deps, {
+    ...(await wantedIn(deps, input, key, saleId, products)),
+    ...(mayBeEarlier && { askEarlier }),
+  });
+  return { ...asked, result, earlierAsked };
 }
 
 /**
- * Nobody is refused under a key that names an order: one that was made before its products came into
- * the sale that refuses is answered where it was made.
+ * The answer of an order that was made before its products came into the sale that they are in now:
+ * it is given where the order was made. Undefined when there is none.
  */
-async function answerBeforeRefusal(
+async function answerEarlier(
   deps: PlaceOrderDeps,
   input: PlaceOrderInput,
   key: KeyFacts,
-  { result, known, askedSaleId }: Tried,
-): Promise<PlaceOrderResult> {
-  const earlier = await findEarlierSale(deps, known.values(), {
-    digest: key.digest,
-    refusedBy: askedSaleId,
-  });
-  if (earlier.status === 'none') return result;
+  { known, askedSaleId }: Asked,
+): Promise<ReserveOrderResult | undefined> {
+  const { digest } = key;
+  const earlier = await findEarlierSale(deps, known.values(), { digest, askedSaleId });
+  if (earlier.status === 'none') return undefined;
   if (earlier.status !== 'found') return earlier;
   const products = input.body.items.flatMap(({ productId }) => known.get(productId) ?? []);
   const wanted = await wantedIn(deps, input, key, earlier.saleId, products);
   const attempt = await reserveOnce(deps, wanted);
   // A key that is dead there, or came to its end meanwhile, stands in nobody's way.
-  return attempt.status === 'dead_key' || isRefusal(attempt) ? result : attempt;
+  return attempt.status === 'dead_key' || isRefusal(attempt) ? undefined : attempt;
 }
 
 /** Whether a buyer is told for good that there is no order. */

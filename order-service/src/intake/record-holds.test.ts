@@ -81,6 +81,39 @@ describe('recording', () => {
     expect(world.released).toEqual([hold.record.orderId]);
   });
 
+  it('lets a fast order stand whose key names an older one, as one without a digest', async () => {
+    const digest = 'd'.repeat(64);
+    const first = await existing(world.orders, givenHold({ digest }));
+    const hold = givenHold({ digest });
+    const fast = { ...hold, record: { ...hold.record, fast: true as const } };
+    for (const isNew of [true, false])
+      expect(await recordHolds(world.deps, [fast])).toMatchObject([
+        { kind: 'recorded', order: { id: hold.record.orderId }, isNew },
+      ]);
+    expect(world.released).toEqual([]);
+    const stored = world.orders.all().map(({ id, idempotencyDigest }) => [id, idempotencyDigest]);
+    expect(stored).toEqual([
+      [first.id, digest],
+      [hold.record.orderId, undefined],
+    ]);
+  });
+
+  it('takes no order without a digest for the one that a key names', async () => {
+    const digest = 'd'.repeat(64);
+    const wish = { saleId: newId(), productId: newId(), units: [5] };
+    await existing(world.orders, givenHold({ digest }));
+    const { idempotencyDigest: _digest, ...nameless } = orderFromHold(
+      givenHold(wish).record,
+      wish.saleId,
+    );
+    await world.orders.insertMany([nameless]);
+    const hold = givenHold({ ...wish, digest });
+    world.deps.ledger.readHolds = setUp([hold.record]).deps.ledger.readHolds;
+    const fast = { ...hold, record: { ...hold.record, fast: true as const } };
+    expect(await recordHolds(world.deps, [fast])).toEqual([{ kind: 'in-doubt' }]);
+    expect(world.fenced).toEqual([`${wish.saleId}@3`]);
+  });
+
   it('fences a sale whose ledger issued a unit twice', async () => {
     const wish = { saleId: newId(), productId: newId(), units: [5] };
     const hold = givenHold(wish);

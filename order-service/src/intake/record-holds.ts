@@ -77,7 +77,7 @@ function readHold(hold: Hold, outcomes: Map<string, RecordingOutcome>): OpenHold
   }
 }
 
-/** Finds out, with one read, what stands in the way; what nothing explains is returned. */
+/** Finds out, with one read, what stands in the way; what may get in the next time is returned. */
 async function explain(
   deps: RecordingDeps,
   conflicting: readonly OpenHold[],
@@ -97,14 +97,20 @@ async function explain(
   for (const entry of conflicting) {
     const { hold, order } = entry;
     const own = byId.get(order.id);
-    const namedByKey = byDigest.get(order.idempotencyDigest);
+    const namedByKey = order.idempotencyDigest && byDigest.get(order.idempotencyDigest);
     const unitOwner = order.units?.map((unit) => byUnit.get(unit)).find(Boolean);
     if (own) outcomes.set(order.id, await alreadyThere(deps, hold, own));
+    else if (namedByKey && hold.record.fast) unexplained.push({ hold, order: unnamed(order) });
     else if (namedByKey) outcomes.set(order.id, await keyForgotten(deps, hold, namedByKey));
     else if (unitOwner) outcomes.set(order.id, await unitTaken(deps, hold, unitOwner));
     else unexplained.push(entry);
   }
   return unexplained;
+}
+
+/** Somebody has been told yes already: the order stands, though its key names an older one. */
+function unnamed({ idempotencyDigest: _older, ...order }: Order): Order {
+  return order;
 }
 
 /** The document owns no units any more, so the record is a ghost of a ledger that went back. */

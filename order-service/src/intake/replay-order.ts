@@ -1,12 +1,14 @@
 import { orderFromHold, type Order, type OrderStore } from '@quicksale/shared/orders';
 import type { Logger } from '@quicksale/shared/log';
 import type { ReserveReply } from '@quicksale/shared/stock-ledger';
+import type { EarlyAnswers } from './early-answers.ts';
 import type { GroupRecorder } from './group-recorder.ts';
 import type { Hold, RecordingOutcome } from './record-holds.ts';
 
 export interface ReplayDeps {
   orders: Pick<OrderStore, 'findRelated'>;
   recorder: Pick<GroupRecorder, 'record'>;
+  early: Pick<EarlyAnswers, 'recordLater'>;
   log: Logger;
 }
 
@@ -41,21 +43,28 @@ export async function replayOrder(
   if (record && reply.recorded)
     return { status: 'created', order: orderFromHold(record, saleId), replayed: true };
   if (record) return recordOrder(deps, { saleId, record }, key, true);
-  const [order] = await deps.orders.findRelated({
+  const related = await deps.orders.findRelated({
     ids: [reply.orderId],
     digests: [key.digest],
     units: [],
   });
+  // In a fast sale the digest may be an older order's: the key names the later one.
+  const order = related.find(({ id }) => id === reply.orderId) ?? related[0];
   return order ? namedByKey(order, key) : { status: 'dead_key', orderId: reply.orderId };
 }
 
-/** Brings the order of a hold into MongoDB; the buyer is told what is there then. */
+/**
+ * Brings the order of a hold into MongoDB; the buyer is told what is there then. That of a fast sale
+ * is good as soon as the ledger has it, and follows.
+ */
 export async function recordOrder(
   deps: Omit<ReplayDeps, 'orders'>,
   hold: Hold,
   key: KeyFacts,
   replayed: boolean,
 ): Promise<NamedOrder> {
+  if (hold.record.fast && deps.early.recordLater(hold))
+    return { status: 'created', order: orderFromHold(hold.record, hold.saleId), replayed };
   const outcome: RecordingOutcome = await deps.recorder.record(hold);
   switch (outcome.kind) {
     case 'recorded':

@@ -27,6 +27,11 @@ export interface WantedOrder {
   key: KeyFacts;
   items: readonly Omit<OrderItem, 'unitPrice'>[];
   facts: Pick<OrderFacts, 'currency' | 'key' | 'shippingAddress' | 'billingAddress' | 'house'>;
+  /**
+   * Where sales that the products have left may know the key: the answer that it has there, if any.
+   * A fast sale takes nothing before that is known.
+   */
+  askEarlier?: () => Promise<ReserveOrderResult | undefined>;
   /** A bare hold of this user whose units the order takes, and all that it has units of. */
   hold?: { id: string; productIds: readonly string[] };
 }
@@ -52,9 +57,10 @@ export async function reserveOrder(
 /** One call to the ledger of one sale, and what follows from its answer. */
 export async function reserveOnce(
   deps: ReserveOrderDeps,
-  { kind, saleId, userId, key, items, facts, hold }: WantedOrder,
+  wanted: WantedOrder,
   replaces?: string,
 ): Promise<KeyedAnswer | ReserveRefusal> {
+  const { kind, saleId, userId, key, items, facts, hold, askEarlier } = wanted;
   const orderNumber = await deps.numbers.take();
   const allFacts: OrderFacts = { orderNumber, saleId, items, ...key, ...facts };
   const request: ReserveRequest = {
@@ -63,6 +69,7 @@ export async function reserveOnce(
     kind,
     ...key,
     ...(replaces && { replaces }),
+    ...(askEarlier && { earlierUnasked: true }),
     ...(hold && { holdId: hold.id, holdProductIds: hold.productIds }),
     facts: JSON.stringify(allFacts),
     items: items.map(({ productId, quantity }) => ({ productId, quantity })),
@@ -74,5 +81,9 @@ export async function reserveOnce(
     return recordOrder(deps, { saleId, record: reply.record }, key, false);
   }
   deps.numbers.giveBack(orderNumber);
+  if (reply.status === 'ask_earlier') {
+    const { askEarlier: _asked, ...rest } = wanted;
+    return (await askEarlier?.()) ?? reserveOnce(deps, rest, replaces);
+  }
   return reply.status === 'replayed' ? replayOrder(deps, reply, key, saleId) : reply;
 }

@@ -16,12 +16,15 @@ export interface SweepDeps {
 const ageMs = 3_000;
 const leaseMs = 5_000;
 const entriesPerShard = 128;
+/** A round goes on with shards that have more: a process may die with thousands of early answers. */
+const claimsPerRound = 20;
 /** After so many refusals of one document by MongoDB, a person has to look at it. */
 const triesBeforeParking = 5;
 
 /**
  * Builds the orders of holds whose process died (or lost MongoDB) between the ledger and the
- * insert. One round looks at every shard; several processes may do it, claims are leased.
+ * insert. One round looks at every shard, and again at those that have more; several processes may do
+ * it, claims are leased.
  */
 export function createUnrecordedSweep(deps: SweepDeps): () => Promise<void> {
   const refusals = new Map<string, number>();
@@ -78,14 +81,18 @@ export function createUnrecordedSweep(deps: SweepDeps): () => Promise<void> {
 
   return async () => {
     if (!deps.orders.isReachable()) return;
-    const shards = Array.from({ length: deps.ledger.shards }, (_, shard) => shard);
-    const entries = (await Promise.all(shards.map(claim)))
-      .flat()
-      .filter(({ orderId }) => (refusals.get(orderId) ?? 0) < triesBeforeParking);
-    for (const [saleId, ofSale] of Map.groupBy(entries, (entry) => entry.saleId))
-      await sweepSale(
-        saleId,
-        ofSale.map(({ orderId }) => orderId),
-      ).catch((error: unknown) => logTrouble(error, { saleId }));
+    let shards = Array.from({ length: deps.ledger.shards }, (_, shard) => shard);
+    for (let n = 0; n < claimsPerRound && shards.length > 0; n += 1) {
+      const claims = await Promise.all(shards.map(claim));
+      const entries = claims
+        .flat()
+        .filter(({ orderId }) => (refusals.get(orderId) ?? 0) < triesBeforeParking);
+      for (const [saleId, ofSale] of Map.groupBy(entries, (entry) => entry.saleId))
+        await sweepSale(
+          saleId,
+          ofSale.map(({ orderId }) => orderId),
+        ).catch((error: unknown) => logTrouble(error, { saleId }));
+      shards = shards.filter((_, index) => claims[index]?.length === entriesPerShard);
+    }
   };
 }

@@ -9,12 +9,15 @@ import {
 } from '@quicksale/shared/orders';
 import { AppError } from '@quicksale/shared/errors';
 import { faultPoint, type Clock } from '@quicksale/shared/process';
+import type { EarlyAnswers } from '../intake/early-answers.ts';
 import type { Relay } from '../outbox/relay.ts';
 import type { ReleaseUnits } from '../outbox/release-units.ts';
+import { missingOrder } from './read-order.ts';
 
 export interface CancelOrderDeps {
   clock: Clock;
   orders: OrderStore;
+  early: Pick<EarlyAnswers, 'complete'>;
   relay: Pick<Relay, 'send'>;
   releaseUnits: ReleaseUnits;
 }
@@ -22,6 +25,8 @@ export interface CancelOrderDeps {
 export type CancelOrderResult =
   | { status: 'cancelled'; order: Order }
   | { status: 'not_found' }
+  /** It may have been answered by another process and not be in MongoDB yet. */
+  | { status: 'being_recorded' }
   | { status: 'too_late'; order: Order }
   /** The order has not so many units of these products. */
   | { status: 'not_owned'; order: Order }
@@ -55,7 +60,10 @@ export async function cancelOrder(
   const cause = `cancel:${input.digest}`;
   for (let round = 0; round < mostRounds; round += 1) {
     const order = await deps.orders.findOwn(input.userId, input.orderId);
-    if (!order) return { status: 'not_found' };
+    if (!order) {
+      if (await deps.early.complete(input.userId, input.orderId)) continue;
+      return missingOrder(input.orderId, deps.clock.now());
+    }
     const earlier = order.history.find((entry) => entry.cause === cause);
     if (earlier && earlier.fingerprint !== fingerprint) return { status: 'key_reused' };
     const outcome = applyFact(order, {

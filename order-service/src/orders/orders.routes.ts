@@ -10,6 +10,7 @@ import {
 } from '@quicksale/shared/orders';
 import { cancelOrder, type CancelOrderDeps } from './cancel-order.ts';
 import { orderView } from './order-view.ts';
+import { readOrder, type ReadOrderDeps } from './read-order.ts';
 
 const order = z.looseObject({ _id: z.string(), status: z.enum(statuses), version: z.number() });
 const page = z.object({
@@ -34,8 +35,17 @@ const cancelScope = 'POST /api/orders/:id/cancel';
 
 const notFound = () => new AppError('not-found', { message: 'You have no such order' });
 
+/** It is the same for everybody, and says of no id that there is an order. */
+const beingRecorded = () =>
+  new AppError('order-being-recorded', {
+    message: 'An order this young may still be on its way: ask again',
+    retryAfterSeconds: 1,
+  });
+
+type OrderRoutesDeps = CancelOrderDeps & ReadOrderDeps;
+
 /** Reads and changes of one's own orders; somebody else's order does not exist. */
-export function orderRoutes(deps: CancelOrderDeps): Route[] {
+export function orderRoutes(deps: OrderRoutesDeps): Route[] {
   const { orders } = deps;
   return [
     ...(['post', 'delete'] as const).map((method) => cancelRoute(deps, method)),
@@ -47,14 +57,15 @@ export function orderRoutes(deps: CancelOrderDeps): Route[] {
         access: 'signed-in',
         params: z.object({ id: objectId }),
         replies: { 200: order, 304: undefined },
-        errors: ['not-found'],
+        errors: ['not-found', 'order-being-recorded', 'dependency-unavailable'],
       },
       async ({ params }, { principal, header }) => {
-        const found = await orders.findOwn(principal.userId, params.id);
-        if (!found) throw notFound();
-        const headers = { ETag: `"${found.version}"` };
+        const found = await readOrder(deps, { userId: principal.userId, orderId: params.id });
+        if (found.status === 'not_found') throw notFound();
+        if (found.status === 'being_recorded') throw beingRecorded();
+        const headers = { ETag: `"${found.order.version}"` };
         if (header('if-none-match') === headers.ETag) return { status: 304, headers };
-        return { status: 200, headers, body: orderView(found) };
+        return { status: 200, headers, body: orderView(found.order) };
       },
     ),
     route(
@@ -94,9 +105,17 @@ function cancelRoute(deps: CancelOrderDeps, method: 'post' | 'delete'): Route {
       access: 'signed-in',
       params: z.object({ id: objectId }),
       body: cancelBody.optional(),
-      idempotent: true,
+      idempotent: 'stored',
+      keyScope: cancelScope,
       replies: { 200: order },
-      errors: ['not-found', 'order-state-conflict', 'idempotency-key-reused'],
+      errors: [
+        'not-found',
+        'order-state-conflict',
+        'idempotency-key-reused',
+        'request-in-progress',
+        'order-being-recorded',
+        'dependency-unavailable',
+      ],
     },
     async ({ params, body }, { principal, idempotencyKey: key }) => {
       const { userId } = principal;
@@ -117,6 +136,8 @@ function cancelRoute(deps: CancelOrderDeps, method: 'post' | 'delete'): Route {
           };
         case 'not_found':
           throw notFound();
+        case 'being_recorded':
+          throw beingRecorded();
         case 'too_late':
           throw new AppError('order-state-conflict', {
             message: `An order that is ${result.order.status} cannot be cancelled`,

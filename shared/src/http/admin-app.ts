@@ -43,9 +43,9 @@ export function createAdminApp(options: AdminAppOptions): Express {
   });
   app.use('/internal', requireInternalKey(options.internalKey));
   // The key was the credential: no token is looked at.
-  mountRoutes(app, options.internalRoutes ?? [], () =>
-    Promise.reject(new AppError('unauthenticated')),
-  );
+  mountRoutes(app, options.internalRoutes ?? [], {
+    verify: () => Promise.reject(new AppError('unauthenticated')),
+  });
   return closeApp(app, options.log);
 }
 

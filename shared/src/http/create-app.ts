@@ -1,5 +1,6 @@
 import express, { type Express } from 'express';
 import type { VerifyAccessToken } from '../auth/principal.ts';
+import type { AnswerOnce } from '../idempotency/answer-once.ts';
 import type { Logger } from '../log/index.ts';
 import { notFoundMiddleware, problemMiddleware } from './problem.ts';
 import { requestContextMiddleware } from './request-context.ts';
@@ -12,13 +13,18 @@ export interface AppOptions {
   trustProxyHops: number;
   routes: readonly Route[];
   verifyAccessToken: VerifyAccessToken;
+  /** For routes that are `idempotent: 'stored'`. */
+  answerOnce?: AnswerOnce;
 }
 
 /** A service's public app: request id, `/health`, its routes, problems. It does not listen. */
 export function createApp(options: AppOptions): Express {
   const app = bareApp(options.trustProxyHops);
   app.get('/health', healthHandler(options.service, options.version));
-  mountRoutes(app, options.routes, options.verifyAccessToken);
+  mountRoutes(app, options.routes, {
+    verify: options.verifyAccessToken,
+    ...(options.answerOnce && { answerOnce: options.answerOnce }),
+  });
   return closeApp(app, options.log);
 }
 

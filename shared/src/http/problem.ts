@@ -30,6 +30,10 @@ export function toProblem(error: AppError, instance: string, requestId: string):
   };
 }
 
+/** The problem body of a request. */
+export const problemOf = (req: Request, res: Response, error: AppError): Problem =>
+  toProblem(error, pathOf(req), String(res.locals.requestId ?? ''));
+
 /** Seconds for Retry-After; jitter keeps refused clients from coming back all at once. */
 export function retryAfterSeconds(error: AppError): number | undefined {
   if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds;
@@ -41,7 +45,7 @@ export function sendProblem(req: Request, res: Response, error: AppError): void 
   const retryAfter = retryAfterSeconds(error);
   if (retryAfter !== undefined) res.setHeader('Retry-After', String(retryAfter));
   if (error.kind === 'unauthenticated') res.setHeader('WWW-Authenticate', 'Bearer');
-  const problem = toProblem(error, pathOf(req), String(res.locals.requestId ?? ''));
+  const problem = problemOf(req, res, error);
   res
     .status(problem.status)
     .set('Cache-Control', 'no-store')

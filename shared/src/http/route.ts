@@ -3,8 +3,12 @@ import type { z } from 'zod';
 import type { Principal, VerifyAccessToken } from '../auth/principal.ts';
 import type { Role } from '../contracts/roles.ts';
 import { AppError, type ErrorCode } from '../errors/index.ts';
+import type { AnswerOnce } from '../idempotency/answer-once.ts';
+import { idempotencyDigest, requestFingerprint } from '../idempotency/key-digest.ts';
 import { currentContext } from '../log/index.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
+import { sendReply } from './sent-reply.ts';
+import { sendOneAnswer } from './stored-answer.ts';
 import { validate } from './validate.ts';
 
 /** Largest request body, in bytes. */
@@ -38,8 +42,14 @@ export interface RouteSpec<
   params?: P;
   query?: Q;
   body?: B;
-  /** The route requires an Idempotency-Key; `optional`: it heeds one that is sent. */
-  idempotent?: boolean | 'optional';
+  /**
+   * The route requires an Idempotency-Key; `optional`: it heeds one that is sent; `stored`: it
+   * requires one, and the first final answer under it is kept and said again. What a `stored` route
+   * does must be harmless when it is done twice: of a process that died nobody knows how far it came.
+   */
+  idempotent?: boolean | 'optional' | 'stored';
+  /** Method and path pattern that its keys belong to, where the route is an alias of another. */
+  keyScope?: string;
   replies: R;
   /** Codes that this route itself can answer, beside those of every route. */
   errors?: readonly ErrorCode[];
@@ -57,10 +67,17 @@ export interface RouteContext<A extends Access = Access> {
   setHeader: (name: string, value: string) => void;
 }
 
+/** What an app has its routes served with. */
+export interface RouteDeps {
+  verify: VerifyAccessToken;
+  /** For routes that are `idempotent: 'stored'`. */
+  answerOnce?: AnswerOnce;
+}
+
 /** A route with its types erased, ready to be mounted or described. */
 export interface Route {
   spec: RouteSpec<Access, z.ZodType, z.ZodType, z.ZodType, Replies>;
-  handle: (req: Request, res: Response, verify: VerifyAccessToken) => Promise<void>;
+  handle: (req: Request, res: Response, deps: RouteDeps) => Promise<void>;
 }
 
 /** Binds a contract to a handler that gets valid input and returns its answer. */
@@ -77,44 +94,44 @@ export function route<
     context: RouteContext<A>,
   ) => Promise<Reply<NoInfer<R>>>,
 ): Route {
-  const handle: Route['handle'] = async (req, res, verify) => {
+  const handle: Route['handle'] = async (req, res, { verify, answerOnce }) => {
     const principal = await authorise(spec.access, req, verify);
     const input = {
       params: (spec.params && validate(spec.params, req.params, 'params')) as z.output<P>,
       query: (spec.query && validate(spec.query, req.query, 'query')) as z.output<Q>,
       body: (spec.body && validate(spec.body, req.body, 'body')) as z.output<B>,
     };
-    const reply = await handler(input, {
+    const context: RouteContext<A> = {
       requestId: String(res.locals.requestId),
       ip: req.ip ?? '',
       principal: principal as RouteContext<A>['principal'],
       idempotencyKey: takesKey(spec.idempotent, req) ? readIdempotencyKey(req) : '',
       header: (name) => req.get(name),
       setHeader: (name, value) => void res.setHeader(name, value),
-    });
+    };
+    if (spec.idempotent === 'stored' && principal && answerOnce) {
+      const { params, query, body = {} } = input;
+      const request = {
+        digest: idempotencyDigest({
+          userId: principal.userId,
+          route: spec.keyScope ?? `${spec.method.toUpperCase()} ${spec.path}`,
+          key: context.idempotencyKey,
+        }),
+        // The same key on another order is another request.
+        fingerprint: requestFingerprint({ params, query, body }),
+      };
+      await sendOneAnswer(answerOnce, { req, res }, request, () => handler(input, context));
+      return;
+    }
+    const reply = await handler(input, context);
     if (principal) res.setHeader('Cache-Control', 'no-store');
-    send(res, reply);
+    sendReply(res, reply);
   };
   return { spec: spec, handle };
 }
 
-const takesKey = (idempotent: boolean | 'optional' = false, req: Request) =>
-  idempotent === 'optional' ? req.headers['idempotency-key'] !== undefined : idempotent;
-
-interface SentReply {
-  status: number;
-  headers?: Readonly<Record<string, string>>;
-  body?: unknown;
-  raw?: string;
-}
-
-function send(res: Response, reply: SentReply): void {
-  res.status(reply.status);
-  if (reply.headers) res.set(reply.headers);
-  const text = reply.raw ?? (reply.body === undefined ? undefined : JSON.stringify(reply.body));
-  if (text === undefined) res.end();
-  else res.type('application/json').send(Buffer.from(text));
-}
+const takesKey = (idempotent: boolean | 'optional' | 'stored' = false, req: Request) =>
+  idempotent === 'optional' ? req.headers['idempotency-key'] !== undefined : Boolean(idempotent);
 
 async function authorise(
   access: Access,
@@ -148,13 +165,11 @@ const requireJson: RequestHandler = (req, _res, next) => {
 };
 
 /** Mounts routes on an app. Their paths are whole: the gateway's path is the service's path. */
-export function mountRoutes(
-  app: Express,
-  routes: readonly Route[],
-  verify: VerifyAccessToken,
-): void {
+export function mountRoutes(app: Express, routes: readonly Route[], deps: RouteDeps): void {
   for (const { spec, handle } of routes) {
+    if (spec.idempotent === 'stored' && (!deps.answerOnce || spec.access === 'public'))
+      throw new Error(`${spec.method} ${spec.path} has nowhere or nobody to keep its answers for`);
     const bodyParts = spec.body ? [requireJson, parseJson] : [];
-    app[spec.method](spec.path, ...bodyParts, (req, res) => handle(req, res, verify));
+    app[spec.method](spec.path, ...bodyParts, (req, res) => handle(req, res, deps));
   }
 }

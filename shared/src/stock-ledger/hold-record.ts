@@ -19,6 +19,11 @@ export interface HoldRecord {
   at: number;
   /** Deadline in milliseconds since the epoch; 0: none, or none any more. */
   expiresAt: number;
+  /**
+   * An order of a fast sale: its buyer may have been told yes on the strength of this record, before
+   * the order was in MongoDB.
+   */
+  fast?: true;
   /** What `expiresAt` was before the hold was settled. */
   deadline?: number;
   /** Unit numbers by product. */

@@ -12,6 +12,11 @@ export interface ReserveRequest {
   replaces?: string;
   /** Bare holds only: how long the units are kept. */
   ttlMs?: number;
+  /**
+   * Sales that its products have left may know the key and were not asked: in a fast sale the order
+   * is told `ask_earlier` then, and nothing is taken.
+   */
+  earlierUnasked?: boolean;
   /** A bare hold of the same user: given back in the step that takes the order's units. */
   holdId?: string;
   /** What that hold has besides the order's own products: all of it is named, else `hold_gone`. */
@@ -36,6 +41,7 @@ export type ReserveReply =
   | { status: 'closed' }
   | { status: 'paused' }
   | { status: 'unknown_product'; productId: string }
+  | { status: 'ask_earlier' }
   | { status: 'unknown_sale' }
   | { status: LedgerRefusal };
 

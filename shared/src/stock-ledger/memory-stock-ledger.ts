@@ -49,6 +49,8 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   };
   const add = (counts: Map<string, number>, user: string, by: number) =>
     counts.set(user, Math.max((counts.get(user) ?? 0) + by, 0));
+  const isFast = (sale: Sale, kind: HoldRecord['kind']) =>
+    sale.settings.durability === 'fast' && kind === 'order';
   const countsBuyer = (sale: Sale, kind: HoldRecord['kind']) =>
     sale.settings.opensAtMs > 0 && kind !== 'house';
 
@@ -110,6 +112,7 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   ): ReserveReply | undefined {
     const { settings } = sale;
     const { userId, kind, items, holdId } = request;
+    if (isFast(sale, kind) && request.earlierUnasked) return { status: 'ask_earlier' };
     if (kind !== 'house') {
       if (settings.state !== 'live') return { status: settings.state };
       if (now() < settings.opensAtMs) return { status: 'not_open', opensAtMs: settings.opensAtMs };
@@ -173,7 +176,10 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
     const expiresAt = lifeMs > 0 ? at + lifeMs : 0;
     const { epoch } = sale.settings;
     const { facts } = request;
-    const record = { orderId, kind, userId, epoch, at, expiresAt, units, prices, facts };
+    const record: HoldRecord = {
+      ...{ orderId, kind, userId, epoch, at, expiresAt, units, prices, facts },
+      ...(isFast(sale, kind) && { fast: true }),
+    };
     sale.holds.set(orderId, record);
     idem.set(keys.idem(saleId, request.digest), `${orderId} ${request.fingerprint}`);
     if (expiresAt > 0) dueOf(saleId).set(`${saleId}/${orderId}`, expiresAt);

@@ -28,6 +28,7 @@ export function orderArguments(
     request.replaces ?? '',
     request.holdId ?? '',
     String(request.ttlMs ?? 0),
+    request.earlierUnasked ? '1' : '0',
     request.facts,
     String(request.items.length),
     ...request.items.flatMap((item) => [place.get(item.productId) ?? '', String(item.quantity)]),
@@ -79,6 +80,7 @@ function parseOne(reply: readonly string[], request: ReserveRequest): ReserveRep
       return { status, productId: first };
     case 'key_reused':
     case 'hold_gone':
+    case 'ask_earlier':
     case 'closed':
     case 'paused':
       return { status };

@@ -1,8 +1,11 @@
 import { AppError } from '../errors/index.ts';
 import type { ReserveReply } from './ledger.ts';
 
-/** Answers of the ledger to a reservation that took nothing. */
-export type ReserveRefusal = Exclude<ReserveReply, { status: 'reserved' | 'replayed' }>;
+/** Answers of the ledger to a reservation that took nothing, for a client to be told. */
+export type ReserveRefusal = Exclude<
+  ReserveReply,
+  { status: 'reserved' | 'replayed' | 'ask_earlier' }
+>;
 
 /** What a client is told when the ledger took nothing. */
 export function reserveError(refusal: ReserveRefusal): AppError {

@@ -3,9 +3,11 @@
 Takes units for up to 128 orders of one sale, each order all or nothing over its items, and writes
 their hold records, keys and marks. A bare hold is for no order: it has a deadline of its own, is
 never unrecorded, and a buyer has at most 5 in a sale. An order that names one gives it back and
-takes its units in the same step; past its deadline it is gone, swept or not. Every check comes before the first write, on figures kept in
-variables, and every key is read once with the command family that later writes it: an error of
-type or number shows itself while nothing has been changed.
+takes its units in the same step; past its deadline it is gone, swept or not. A buyer's order of a
+fast sale is marked so in its record: it may be answered from that alone. Where its key may be known
+to another sale, such an order takes nothing before that one was asked. Every check comes before the
+first write, on figures kept in variables, and every key is read once with the command family that
+later writes it: an error of type or number shows itself while nothing has been changed.
 KEYS[1] admitted  string  run id of the server that was checked
 KEYS[2] sale      hash    settings, epoch, fenced
 KEYS[3] stock     hash    counters and price per product
@@ -24,19 +26,20 @@ ARGV[5] recordedCount at most 1000
 ARGV[6..] recorded  ids known to be in MongoDB, struck off
 ARGV[..] productId  per product of the items, and of the bare holds that are named (all of them)
 ARGV[..] order      per order: orderId userId kind(order/house/bare) fingerprint replaces(orderId
-                    or "") holdId(or "") ttlMs(of a bare hold, else 0) facts itemCount, then per
-                    item: number of its product in the list above, quantity
+                    or "") holdId(or "") ttlMs(of a bare hold, else 0) unasked(1: other sales may
+                    know its key, 0: none does) facts itemCount, then per item: number of its
+                    product in the list above, quantity
 RETURNS "not_admitted" | "unknown_sale" | "fenced" | "ok" and per order a list:
   "reserved" record header | "replayed" orderId recorded(1/0) record or "" | "key_reused"
   | "sold_out" productId available ... | "limit" limit owned | "too_many_holds" most
   | "hold_gone" | "not_open" opensAtMs | "closed"
-  | "paused" | "unknown_product" productId
+  | "paused" | "unknown_product" productId | "ask_earlier"
 ]]
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return { 'not_admitted' }
 end
 local settings = redis.call('HMGET', KEYS[2], 'epoch', 'fenced', 'state', 'opensAtMs', 'closesAtMs',
-  'perBuyerLimit', 'holdMs')
+  'perBuyerLimit', 'holdMs', 'durability')
 if not settings[1] then
   return { 'unknown_sale' }
 end
@@ -46,7 +49,7 @@ end
 local epoch, state = settings[1], settings[3]
 local opensAt, closesAt = tonumber(settings[4]), tonumber(settings[5])
 local limit, holdMs = tonumber(settings[6]), tonumber(settings[7])
-local timed = opensAt > 0
+local timed, fast = opensAt > 0, settings[8] == 'fast'
 local saleId = ARGV[2]
 local orderCount, productCount, recordedCount = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 -- Lua passes at most some thousand arguments: what is written below stays under that.
@@ -138,6 +141,7 @@ local function bareCount(userId)
 end
 
 local function refusal(order)
+  if fast and order.kind == 'order' and order.unasked then return { 'ask_earlier' } end
   if order.kind ~= 'house' then
     if state == 'closed' then return { 'closed' } end
     if state == 'paused' then return { 'paused' } end
@@ -203,11 +207,11 @@ for i = 1, orderCount do
   local order = {
     id = ARGV[cursor + 1], userId = ARGV[cursor + 2], kind = ARGV[cursor + 3],
     fingerprint = ARGV[cursor + 4], holdId = ARGV[cursor + 6], ttlMs = tonumber(ARGV[cursor + 7]),
-    facts = ARGV[cursor + 8], items = {}, units = 0,
+    unasked = ARGV[cursor + 8] == '1', facts = ARGV[cursor + 9], items = {}, units = 0,
   }
   local replaces = ARGV[cursor + 5]
-  local itemCount = tonumber(ARGV[cursor + 9])
-  cursor = cursor + 9
+  local itemCount = tonumber(ARGV[cursor + 10])
+  cursor = cursor + 10
   if order.kind == 'bare' then whole(order.ttlMs, 1) end
   local seen = {}
   for _ = 1, itemCount do
@@ -348,9 +352,9 @@ for _, order in ipairs(accepted) do
     prices[j] = string.format('"%s":%s', product.id, int(product.price))
   end
   local header = string.format(
-    '{"kind":"%s","userId":"%s","epoch":%s,"at":%s,"expiresAt":%s,"units":{%s},"prices":{%s}}',
+    '{"kind":"%s","userId":"%s","epoch":%s,"at":%s,"expiresAt":%s,"units":{%s},"prices":{%s}%s}',
     order.kind, order.userId, epoch, int(now), int(expiresAt), table.concat(units, ','),
-    table.concat(prices, ','))
+    table.concat(prices, ','), fast and order.kind == 'order' and ',"fast":true' or '')
   order.record = header .. '\n' .. order.facts
   replies[order.index] = { 'reserved', header }
   table.insert(records, order.id)

@@ -15,6 +15,8 @@ export function requestFingerprint(body: unknown): string {
 }
 
 function canonicalJson(value: unknown): string {
+  // A schema may have made it of a member.
+  if (value instanceof Date) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { idempotencyDigest, requestFingerprint } from './order-digest.ts';
+import { idempotencyDigest, requestFingerprint } from './key-digest.ts';
 
 describe('the digest of a key', () => {
   const scope = { userId: 'a', route: 'POST /api/orders', key: 'k' };

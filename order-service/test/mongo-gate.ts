@@ -1,0 +1,47 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+export interface MongoGate {
+  /** The database's address, through the gate. */
+  url: string;
+  /** From now on nothing passes, and nobody is told so. */
+  shut(): void;
+  close(): Promise<void>;
+}
+
+/** A way to MongoDB that can stop passing anything while its connections stay open. */
+export async function openMongoGate(mongoUrl: string): Promise<MongoGate> {
+  const { hostname, port } = new URL(mongoUrl);
+  const sockets = new Set<Socket>();
+  let isShut = false;
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.on('data', (bytes) => {
+        if (!isShut) to.write(bytes);
+      });
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const url = new URL(mongoUrl);
+  url.hostname = '127.0.0.1';
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    shut: () => {
+      isShut = true;
+    },
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
