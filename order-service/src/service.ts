@@ -47,6 +47,7 @@ import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts'
 import { scanOutbox } from './outbox/scan-outbox.ts';
 import { createUnitShipper } from './outbox/ship-units.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
+import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
 
 export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
@@ -155,7 +156,10 @@ export function buildService(
     host: config.host,
     adminPort: config.adminPort,
     internalKey: config.internalKey,
-    internalRoutes: houseOrderRoutes({ ...intake, holds: ledger, shipUnits }),
+    internalRoutes: [
+      ...houseOrderRoutes({ ...intake, holds: ledger, shipUnits }),
+      ...rebuildRoutes({ ledger, orders, recorder, log }),
+    ],
     parts: [
       mongo,
       { name: 'indexes', start: () => createOrderIndexes(mongo), stop: async () => undefined },

@@ -137,7 +137,7 @@ describe('a slice of a rebuild', () => {
         records: [record],
         struck: [won.orderId],
         free: [{ productId: product, numbers: [2, 3] }],
-        keys: [{ digest: freshDigest, orderId: freshId, fingerprint: 'f', seconds: 60 }],
+        keys: [{ digest: 'e'.repeat(64), orderId: freshId, fingerprint: 'f', seconds: 60 }],
         ...change,
       },
     );
@@ -161,7 +161,7 @@ describe('a slice of a rebuild', () => {
       await failsWithoutEffect(() =>
         write({ free: [{ productId: product, numbers: [1, number] }] }),
       );
-      const key = { digest: freshDigest, orderId: freshId, fingerprint: 'f', seconds: number };
+      const key = { digest: 'e'.repeat(64), orderId: freshId, fingerprint: 'f', seconds: number };
       await failsWithoutEffect(() => write({ keys: [key] }));
     }
     expect(await write()).toEqual({ status: 'ok' });
