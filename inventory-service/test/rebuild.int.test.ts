@@ -221,7 +221,10 @@ describe('a sale whose ledger', () => {
       await cancel(given);
       await sell(sold);
       expect(await fixture.ledger.saleStates([saleId])).toEqual(['fenced']);
-      await post(`/api/inventory/products/${productId}/restock`, { amount: 5, reason: 'found' }).expect(200);
+      await post(`/api/inventory/products/${productId}/restock`, {
+        units: 5,
+        reason: 'found',
+      }).expect(200);
     };
     await deleteKeys();
     await untilLive();
