@@ -18,7 +18,7 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
   let aofFolder: string;
   beforeAll(async () => {
     system = await startSystem({ name: 'lost', ownServers: true });
-    const [, folder = ''] = (await system.ledgerRedis.client.config('GET', 'dir')) as string[];
+    const [, folder = ''] = await system.ledgerRedis.client.config('GET', 'dir');
     aofFolder = join(folder, 'appendonlydir');
   }, 240_000);
   afterAll(() => system?.stop(), 60_000);

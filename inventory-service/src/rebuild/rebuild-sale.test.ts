@@ -171,7 +171,7 @@ function place(quantity: number, change: Partial<Order> = {}, wish: Partial<Rese
 
 const cancel = (orderId: string) => {
   const { units = [], ...rest } = orders.get(orderId) ?? ({} as Order);
-  insert({ ...rest, status: 'CANCELLED', inventoryStatus: 'RELEASED', releasing: units } as Order);
+  insert({ ...rest, status: 'CANCELLED', inventoryStatus: 'RELEASED', releasing: units });
 };
 /** The outbox scan: what documents have given up or sold reaches the ledger. */
 function scan(): void {
@@ -215,7 +215,7 @@ function expectBalanced(): void {
   expect([...inRecords].sort()).toEqual(owned(['PENDING', 'RESERVED']).sort());
   expect(gone).toBe(owned(['SOLD']).length);
   expect(available).toBe(last - inRecords.length - gone);
-  const free = Object.keys((memory.dump()[keys.free(saleId, lamp)] ?? {}) as object).map(Number);
+  const free = Object.keys(memory.dump()[keys.free(saleId, lamp)] ?? {}).map(Number);
   const issued = Array.from({ length: next - 1 }, (_, index) => index + 1);
   const places = [...free, ...inRecords, ...owned(['SOLD'])];
   expect(places.sort((a, b) => a - b)).toEqual(issued);

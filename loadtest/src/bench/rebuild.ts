@@ -72,7 +72,7 @@ async function makeLostSale({ mongo }: RunningStack, count: number): Promise<Sal
         by: 'bench',
         at,
       },
-    } as { _id: string });
+    });
   return sale;
 }
 
