@@ -238,6 +238,10 @@ function givenOrders() {
   const given = place(1);
   cancel(given.orderId);
   const house = place(2, {}, { kind: 'house', userId: 'm' });
+  const shipped = place(1, {}, { kind: 'house', userId: 'm' });
+  memory.ship(saleId, [shipped]);
+  const { shipping: _, ...done } = orders.get(shipped.orderId) as Order;
+  insert(done);
   const waiting = reserve(1);
   const cart = reserve(1, { kind: 'bare', ttlMs: 1_000 });
   if (waiting?.status !== 'reserved' || cart?.status !== 'reserved') throw new Error('no hold');

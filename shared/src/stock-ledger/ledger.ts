@@ -1,5 +1,8 @@
 import type { HoldKind, HoldRecord } from './hold-record.ts';
+import type { ProductCounters, SaleSettings } from './sale-settings.ts';
 import type { RebuildReply, RebuildStep, RebuildTurn } from './rebuild-step.ts';
+
+export type { ProductCounters, SaleSettings } from './sale-settings.ts';
 
 export interface ReserveRequest {
   orderId: string;
@@ -39,31 +42,6 @@ export type ReserveReply =
   | { status: 'unknown_product'; productId: string }
   | { status: 'unknown_sale' }
   | { status: LedgerRefusal };
-
-export interface SaleSettings {
-  saleId: string;
-  settingsVersion: number;
-  state: 'live' | 'paused' | 'closed';
-  /** 0 in a standing sale. */
-  opensAtMs: number;
-  /** 0: never. */
-  closesAtMs: number;
-  /** 0: none. */
-  perBuyerLimit: number;
-  /** 0: no payment step. */
-  holdMs: number;
-  durability: 'safe' | 'fast';
-  /** Prices in minor units; `away`: sold in another sale at present. */
-  products: readonly { productId: string; price: number; away: boolean }[];
-}
-
-export interface ProductCounters {
-  last: number;
-  next: number;
-  available: number;
-  held: number;
-  gone: number;
-}
 
 export interface SaleSnapshot {
   epoch: number;

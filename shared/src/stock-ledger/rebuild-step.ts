@@ -1,5 +1,5 @@
 import type { HoldRecord } from './hold-record.ts';
-import type { ProductCounters, SaleSettings } from './ledger.ts';
+import type { ProductCounters, SaleSettings } from './sale-settings.ts';
 
 /**
  * Who writes a sale back and how far it is. Slices count from 0; each is refused unless it is the
