@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { rebuildSale } from './rebuild.ts';
 
 let server: Server | undefined;
-afterEach(() => server?.close());
+afterEach(() => void server?.close());
 const saleId = 'a'.repeat(24);
 
 describe('rebuild', () => {
