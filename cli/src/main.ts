@@ -9,6 +9,7 @@ import {
   resetStack,
 } from '@quicksale/local-stack';
 import { runDlq } from './dlq.ts';
+import { rebuildSale } from './rebuild.ts';
 import { printTokens } from './tokens.ts';
 
 const dataDirectory = join(import.meta.dirname, '../../.quicksale');
@@ -29,6 +30,11 @@ const commands: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
     const isConfirmed = values.yes === true;
     const removed = await resetStack({ dataDirectory, env, isConfirmed });
     write(values.json === true ? `${JSON.stringify({ removed })}\n` : '  All data is gone.\n');
+    return 0;
+  },
+  rebuild: async (args) => {
+    const stackEnv = await readEnvFile(join(dataDirectory, 'env'));
+    await rebuildSale({ args, env: { ...stackEnv, ...env }, write });
     return 0;
   },
   tokens: async (args) => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Counter } from '@prometheus-io/client';
 import type { Express } from 'express';
 import { createTokenVerifier, type VerifyAccessToken } from '@quicksale/shared/auth';
@@ -43,6 +44,12 @@ import {
 } from './sales/mongo-timed-sale-store.ts';
 import { runSales } from './sales/run-sales.ts';
 import { saleChangeRoutes } from './sales/sale-change.routes.ts';
+import { createHttpUnrecordedHolds } from './rebuild/http-unrecorded-holds.ts';
+import { createMongoRebuildLeases } from './rebuild/mongo-rebuild-leases.ts';
+import { createMongoSaleOrders } from './rebuild/mongo-sale-orders.ts';
+import { createRebuildMetrics } from './rebuild/rebuild-metrics.ts';
+import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
+import { runRebuilds } from './rebuild/run-rebuilds.ts';
 import { saleRoutes } from './sales/sales.routes.ts';
 import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
 import { movementRoutes } from './stock/movements.routes.ts';
@@ -104,6 +111,16 @@ export function buildService(
     random: createSystemRandom(),
     log,
   };
+  const rebuilds = {
+    ...deps,
+    leases: createMongoRebuildLeases({ mongo, clock, holder: randomUUID() }),
+    saleOrders: createMongoSaleOrders(mongo),
+    unrecordedHolds: createHttpUnrecordedHolds({
+      url: config.orderAdminUrl,
+      internalKey: config.internalKey,
+    }),
+    metrics: createRebuildMetrics(metrics),
+  };
   const app = createApp({
     service: 'inventory-service',
     version: manifest.version,
@@ -140,7 +157,7 @@ export function buildService(
     host: config.host,
     adminPort: config.adminPort,
     internalKey: config.internalKey,
-    internalRoutes: arrivalRoutes(deps),
+    internalRoutes: [...arrivalRoutes(deps), ...rebuildRoutes(rebuilds)],
     parts: [
       mongo,
       redis,
@@ -163,6 +180,7 @@ export function buildService(
         clock,
         log,
       }),
+      repeat({ name: 'rebuilds', everyMs: 500, log, work: () => runRebuilds(rebuilds) }),
       repeat({
         name: 'product runner',
         repair: 'movement-runner',

@@ -107,6 +107,7 @@ export function createSaleWorld() {
       markFinished: async () => undefined,
     }),
     sales: port<CreateSaleDeps['sales']>({
+      find: async () => undefined,
       createStanding: async () => undefined,
       raiseSettingsVersion: async (id) => {
         const sale = standing.get(id) ?? { settingsVersion: 0, ledgerReady: false };

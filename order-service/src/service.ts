@@ -56,6 +56,7 @@ import { scanOutbox } from './outbox/scan-outbox.ts';
 import { createUnitShipper } from './outbox/ship-units.ts';
 import { createStuckOrdersGauge } from './outbox/stuck-orders.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
+import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
 
 export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
@@ -178,7 +179,10 @@ export function buildService(
     host: config.host,
     adminPort: config.adminPort,
     internalKey: config.internalKey,
-    internalRoutes: houseOrderRoutes({ ...intake, holds: ledger, shipUnits }),
+    internalRoutes: [
+      ...houseOrderRoutes({ ...intake, holds: ledger, shipUnits }),
+      ...rebuildRoutes({ ledger, orders, recorder, log }),
+    ],
     parts: [
       mongo,
       { name: 'indexes', start: () => createOrderIndexes(mongo), stop: async () => undefined },

@@ -49,6 +49,12 @@ const faults: Fault[] = [
   { script: 'raise', from: 'tonumber(line[2]) + more', to: 'tonumber(line[2])' },
   { script: 'put-sale', from: '>= tonumber(ARGV[3])', to: '> tonumber(ARGV[3])' },
   { script: 'fence', from: 'tonumber(settings[1]) > tonumber(ARGV[2])', to: 'false' },
+  { script: 'rebuild', from: 'known >= epoch', to: 'known > epoch + 1' },
+  { script: 'rebuild', from: 'known ~= epoch', to: 'known > epoch' },
+  { script: 'rebuild', from: 'sale[3] ~= slice', to: 'tonumber(sale[3]) > tonumber(slice)' },
+  { script: 'rebuild', from: 'records ~= tonumber(ARGV[6])', to: 'false' },
+  { script: 'rebuild', from: "write('ZREM', KEYS[6], struck)", to: '' },
+  { script: 'rebuild', from: "write('ZADD', KEYS[6], deadlines)", to: '' },
   { script: 'snapshot', from: "ARGV[2] == '0'", to: "ARGV[2] ~= '0'" },
 ];
 

@@ -14,6 +14,7 @@ import { parseHoldRecord } from '../src/stock-ledger/hold-record.ts';
 import { createMemoryStockLedger } from '../src/stock-ledger/memory-stock-ledger.ts';
 import { loadLedgerScripts } from '../src/stock-ledger/scripts.ts';
 import { request, saleSettings, type LedgerStore } from './ledger-fixture.ts';
+import { rebuildSteps } from './rebuild-steps.ts';
 
 export interface Fault {
   script: string;
@@ -60,6 +61,13 @@ const order = fc.record({
 const units = fc.record({ order: small(5), numbers: fc.array(small(9, 1), { maxLength: 4 }) });
 const edge = fc.record({ which: small(3), offset: small(1, -1), order });
 const sale = small(1);
+/** A rebuild goes wrong at one of its steps, or at none of them. */
+const rebuild = fc.record({
+  kept: small(3),
+  isLost: fc.boolean(),
+  step: small(12),
+  trouble: fc.constantFrom('none', 'twice', 'left out', 'epoch', 'count', 'stop'),
+});
 const command = fc.oneof(
   {
     weight: 8,
@@ -99,6 +107,7 @@ const command = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.constant('edge'), sale, edge) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('expiry'), sale, edge) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('fence'), sale, small(20)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('rebuild'), sale, rebuild) },
 );
 type Command = readonly [string, number, unknown];
 interface OrderDraw {
@@ -121,6 +130,7 @@ interface EdgeDraw {
   offset: number;
   order: OrderDraw;
 }
+type RebuildDraw = typeof rebuild extends fc.Arbitrary<infer T> ? T : never;
 /** What a run of the model went over. */
 export interface ModelTally {
   commands: number;
@@ -314,6 +324,46 @@ async function compareAll(
     await both((it) => it.reserve(saleId(n), [{ ...taking, ...named }]));
   };
 
+  /** Writes the sale back with some of its records; other rebuilders and lost slices come between. */
+  const rebuildSale = async (id: string, { kept, isLost, step: at, trouble }: RebuildDraw) => {
+    const before = model.snapshot(id);
+    const known = typeof before === 'string' ? { epoch: 0, records: [] } : before;
+    if (isLost) {
+      const { sale, stock, buyers, bare, holds } = keys.sale(id);
+      const free = products.map((productId) => keys.free(id, productId));
+      for (const key of [sale, stock, buyers, bare, holds, ...free])
+        await servers.serverOf(key).client.del(key);
+      model.loseSale(id);
+    }
+    const steps = rebuildSteps({
+      records: known.records.filter(({ kind }, index) => kind !== 'bare' && index % 4 <= kept),
+      marked: model.markedOrders(id),
+      settings: saleSettings({
+        saleId: id,
+        settingsVersion: version,
+        opensAtMs: id === saleId(1) ? opensAtMs : 0,
+      }),
+      products,
+    });
+    const epoch = known.epoch + 1;
+    let slice = 0;
+    for (const [index, step] of steps.entries()) {
+      const isHere = index === at % steps.length;
+      if (isHere && trouble === 'stop') return;
+      if (isHere && trouble === 'left out') slice += 1;
+      if (isHere && trouble === 'epoch')
+        await both((it) => it.rebuild(id, { epoch: epoch + (kept % 2 ? 1 : -1), slice }, step));
+      const wrong = isHere && trouble === 'count' && step.kind === 'open';
+      const asked = wrong ? { ...step, records: step.records + 1 } : step;
+      for (const _ of isHere && trouble === 'twice' ? [1, 2] : [1])
+        await both((it) => it.rebuild(id, { epoch, slice }, asked));
+      slice += 1;
+    }
+    await both((it) => it.saleStates([...saleIds, saleId(9)]));
+    await both(async (it) => (await it.markedOrders(id)).unrecorded.sort());
+    await both((it) => it.peekHolds(id, [...known.records.map(({ orderId }) => orderId), 'none']));
+  };
+
   await setClock();
   for (const n of [0, 1]) {
     await put(n, 2, true);
@@ -353,6 +403,8 @@ async function compareAll(
       await meetEdge(n, input as EdgeDraw);
     } else if (what === 'expiry') {
       await meetExpiry(n, input as EdgeDraw);
+    } else if (what === 'rebuild') {
+      await rebuildSale(id, input as RebuildDraw);
     } else if (what === 'pass') {
       now += input as number;
       await setClock();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { HoldRecord, ReserveRequest } from '@quicksale/shared/stock-ledger';
+import type { HoldRecord, RebuildSlice, ReserveRequest } from '@quicksale/shared/stock-ledger';
 import { givenSale, objectId, openLedger, request, saleSettings } from './ledger-fixture.ts';
 import type { LedgerFixture } from './ledger-fixture.ts';
 
@@ -59,6 +59,7 @@ const operations: Record<string, () => Promise<unknown>> = {
     ),
   fence: async () => fixture.ledger.fence(saleId, 1),
   snapshot: async () => fixture.ledger.snapshot(saleId),
+  rebuild: async () => fixture.ledger.rebuild(saleId, { epoch: 9, slice: 0 }, { kind: 'begin' }),
 };
 const freshId = objectId();
 const freshDigest = 'd'.repeat(64);
@@ -102,6 +103,7 @@ const keysOf: Record<string, readonly string[]> = {
   'put-sale': ['admitted', 'sale', 'stock'],
   fence: ['admitted', 'sale'],
   snapshot: ['admitted', 'sale', 'stock', 'holds', 'unrecorded'],
+  rebuild: ['admitted', 'sale'],
 };
 
 async function failsWithoutEffect(call: () => Promise<unknown>): Promise<void> {
@@ -120,6 +122,50 @@ describe('a key of the wrong type', () => {
     await fixture.connection.client.lpush(key, 'poison');
     await failsWithoutEffect(operations[script] ?? (() => Promise.resolve()));
     await fixture.connection.client.del(key);
+  });
+});
+
+describe('a slice of a rebuild', () => {
+  const write = (change: Partial<RebuildSlice> = {}) =>
+    fixture.ledger.rebuild(
+      saleId,
+      { epoch: 9, slice: 1 },
+      {
+        kind: 'write',
+        counters: [{ productId: product, last: 9, next: 4, available: 6, held: 3, gone: 0 }],
+        buyers: [{ userId: won.userId, units: 2 }],
+        records: [record],
+        struck: [won.orderId],
+        free: [{ productId: product, numbers: [2, 3] }],
+        keys: [{ digest: 'e'.repeat(64), orderId: freshId, fingerprint: 'f', seconds: 60 }],
+        ...change,
+      },
+    );
+  beforeEach(() => operations.rebuild?.());
+
+  it.each(['stock', 'buyers', 'holds', 'due', 'unrecorded', 'free'])(
+    'with a poisoned %s key fails without any effect',
+    async (role) => {
+      const key = keyOf[role]?.() ?? '';
+      await fixture.connection.client.del(key);
+      await fixture.connection.client.lpush(key, 'poison');
+      await failsWithoutEffect(() => write());
+      await fixture.connection.client.del(key);
+    },
+  );
+
+  it('with a malformed number fails without any effect', async () => {
+    for (const number of [-1, 1.5, NaN, Infinity]) {
+      await failsWithoutEffect(() => write({ buyers: [{ userId: 'u', units: number }] }));
+      await failsWithoutEffect(() => write({ records: [{ ...record, expiresAt: number }] }));
+      await failsWithoutEffect(() =>
+        write({ free: [{ productId: product, numbers: [1, number] }] }),
+      );
+      const key = { digest: 'e'.repeat(64), orderId: freshId, fingerprint: 'f', seconds: number };
+      await failsWithoutEffect(() => write({ keys: [key] }));
+    }
+    expect(await write()).toEqual({ status: 'ok' });
+    expect(await write()).toEqual({ status: 'out_of_turn' });
   });
 });
 

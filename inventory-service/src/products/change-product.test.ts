@@ -38,6 +38,7 @@ const deps = {
     markFinished: async () => void calls.push('finished'),
   } as unknown as ChangeDeps['products'],
   sales: {
+    find: async () => undefined,
     createStanding: async () => undefined,
     raiseSettingsVersion: async (id: string) => ({
       id,

@@ -53,6 +53,7 @@ const deps: FinishDeps = {
     markFinished: async ({ id }) => void calls.push(`finished ${id}`),
   },
   sales: {
+    find: async () => undefined,
     createStanding: async () => void calls.push('sale'),
     raiseSettingsVersion: async (id) => {
       calls.push('version');

@@ -40,6 +40,12 @@ export function createMongoSaleStore(mongo: Mongo): SaleStore {
       });
     },
 
+    find: async (saleId) => {
+      const filter = { _id: saleId, kind: 'standing' as const };
+      const found = await callMongo(() => sales.findOne(filter).lean());
+      return found ? fromDocument(found) : undefined;
+    },
+
     raiseSettingsVersion: async (saleId) => {
       const sale = await callMongo(() =>
         sales

@@ -4,6 +4,8 @@ import type { Sale } from './sale.ts';
 export interface SaleStore {
   /** Makes a merchant's standing sale; harmless when it is there. */
   createStanding(merchantId: string, at: Date): Promise<void>;
+  /** A merchant's standing sale. */
+  find(saleId: string): Promise<Sale | undefined>;
   /** Adds 1 to the settings version; resolves to the sale as it is then. */
   raiseSettingsVersion(saleId: string): Promise<Sale>;
   markLedgerReady(saleId: string): Promise<void>;

@@ -42,6 +42,7 @@ const deps = {
     },
   } as unknown as RestockDeps['products'],
   sales: {
+    find: async () => undefined,
     createStanding: async () => undefined,
     raiseSettingsVersion: async (id: string) => ({
       id,

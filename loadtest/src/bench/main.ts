@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureExpiry } from './expiry.ts';
 import { measureOrderLatency } from './order-latency.ts';
+import { measureRebuild } from './rebuild.ts';
 import { connectStack } from './running-stack.ts';
 import { stackMemory } from './stack-memory.ts';
 
@@ -14,6 +15,7 @@ const { values, positionals } = parseArgs({
   options: {
     orders: { type: 'string', default: '1000' },
     spread: { type: 'string', default: '1000' },
+    records: { type: 'string', default: '100000' },
     together: { type: 'string', default: '10000' },
   },
 });
@@ -32,12 +34,18 @@ switch (positionals[0]) {
     await stack.close();
     break;
   }
+  case 'rebuild': {
+    const stack = await connectStack(dataDirectory);
+    await measureRebuild(stack, Number(values.records), say);
+    await stack.close();
+    break;
+  }
   case 'memory':
     stackMemory(join(dataDirectory, 'run'), say);
     break;
   default:
     process.stderr.write(
-      'Usage: npm run bench -- order-latency [--orders N] | expiry [--spread N] [--together N] | memory\n',
+      'Usage: npm run bench -- order-latency [--orders N] | expiry [--spread N] [--together N] | rebuild [--records N] | memory\n',
     );
     process.exitCode = 2;
 }

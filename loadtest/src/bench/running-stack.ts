@@ -19,6 +19,8 @@ export interface RunningStack {
   sign: (role: Role) => DeveloperToken;
   ledger: StockLedger;
   mongo: Mongo;
+  /** Of inventory-service's admin port, and the key to it. */
+  inventoryAdmin: { url: string; internalKey: string };
   machine: string;
   close(): Promise<void>;
 }
@@ -52,6 +54,10 @@ export async function connectStack(dataDirectory: string): Promise<RunningStack>
       keys: ledgerKeys(env.NAMESPACE ?? '', Number(env.LEDGER_SHARDS ?? 16)),
     }),
     mongo,
+    inventoryAdmin: {
+      url: variable('INVENTORY_SERVICE_ADMIN_URL'),
+      internalKey: variable('INTERNAL_KEY'),
+    },
     machine: `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
     close: async () => {
       await Promise.all([mongo.stop(), redis.stop()]);

@@ -214,7 +214,7 @@ function applyExpire(order: DecidableOrder, fact: ExpireFact): FactOutcome {
 }
 
 /** Still to be paid: the order waits for money, and none has come. */
-const isUnpaid = ({ status, paymentStatus }: OrderState) =>
+export const isUnpaid = ({ status, paymentStatus }: OrderState) =>
   (status === 'PENDING' || status === 'AWAITING_PAYMENT') &&
   (paymentStatus === 'NONE' || paymentStatus === 'PENDING' || paymentStatus === 'FAILED');
 

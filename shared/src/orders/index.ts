@@ -11,6 +11,7 @@ export {
   type PayFact,
 } from './apply-fact.ts';
 export { creationAnswer, wireItem } from './creation-answer.ts';
+export { holdFromOrder, type RecordedOrder } from './hold-from-order.ts';
 export { createMemoryOrderStore } from './memory-order-store.ts';
 export { createMongoOrderStore, createOrderIndexes } from './mongo-order-store.ts';
 export { idempotencyDigest, requestFingerprint } from '../idempotency/key-digest.ts';

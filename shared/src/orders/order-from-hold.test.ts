@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { givenHold, newId } from '../testing/orders.ts';
+import { applyFact } from './apply-fact.ts';
+import { holdFromOrder } from './hold-from-order.ts';
 import { orderFromHold } from './order-from-hold.ts';
 
 describe('the order of a hold', () => {
@@ -51,5 +53,28 @@ describe('the order of a hold', () => {
     const { saleId, record } = givenHold();
     expect(() => orderFromHold({ ...record, kind: 'house' }, saleId)).toThrow('what the house');
     expect(() => orderFromHold({ ...record, kind: 'bare' }, saleId)).toThrow('no order');
+  });
+});
+
+describe('the hold of an order', () => {
+  it('gives the same order again, deadline, addresses and all', () => {
+    for (const expiresAt of [0, 1_800_000_000_000]) {
+      const { saleId, record } = givenHold({ units: [3, 9] });
+      const order = orderFromHold({ ...record, expiresAt }, saleId);
+      const back = holdFromOrder(order, 7);
+      expect(back).toMatchObject({ epoch: 7, expiresAt, units: record.units });
+      expect(orderFromHold(back, saleId)).toEqual(order);
+    }
+  });
+
+  it('of a paid order has no deadline, and remembers what it was', () => {
+    const { saleId, record } = givenHold();
+    const order = orderFromHold({ ...record, expiresAt: 1_800_000_000_000 }, saleId);
+    const fact = { type: 'pay', cause: 'p', by: order.userId, at: new Date() } as const;
+    const outcome = applyFact(order, fact);
+    if (outcome.kind !== 'changed') throw new Error(outcome.kind);
+    const back = holdFromOrder({ ...order, ...outcome.change.state }, 2);
+    expect(back).toMatchObject({ expiresAt: 0, deadline: 1_800_000_000_000 });
+    expect(orderFromHold(back, saleId)).toEqual(order);
   });
 });

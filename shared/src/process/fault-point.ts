@@ -28,6 +28,9 @@ export const faultPoints = [
   'after-house-movement',
   'after-expiry-claimed',
   'after-expiry-written',
+  'after-rebuild-begun',
+  'after-rebuild-cleared',
+  'after-rebuild-written',
 ] as const;
 export type FaultPoint = (typeof faultPoints)[number];
 

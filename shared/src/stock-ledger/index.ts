@@ -18,10 +18,19 @@ export type {
   ReserveRequest,
   SaleSettings,
   SaleSnapshot,
+  SaleState,
   ShownStock,
   StockLedger,
 } from './ledger.ts';
 export { createMemoryStockLedger } from './memory-stock-ledger.ts';
 export { createRedisStockLedger } from './redis-stock-ledger.ts';
+export {
+  rebuildSliceSize,
+  type RebuildReply,
+  type RebuildSlice,
+  type RebuildStep,
+  type RebuildTurn,
+  type RebuiltKey,
+} from './rebuild-step.ts';
 export { reserveError, type ReserveRefusal } from './reserve-error.ts';
 export { checkShardCount } from './shard-count.ts';

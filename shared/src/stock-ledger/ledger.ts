@@ -1,4 +1,8 @@
 import type { HoldKind, HoldRecord } from './hold-record.ts';
+import type { ProductCounters, SaleSettings } from './sale-settings.ts';
+import type { RebuildReply, RebuildStep, RebuildTurn } from './rebuild-step.ts';
+
+export type { ProductCounters, SaleSettings } from './sale-settings.ts';
 
 export interface ReserveRequest {
   orderId: string;
@@ -45,31 +49,6 @@ export type ReserveReply =
   | { status: 'unknown_sale' }
   | { status: LedgerRefusal };
 
-export interface SaleSettings {
-  saleId: string;
-  settingsVersion: number;
-  state: 'live' | 'paused' | 'closed';
-  /** 0 in a standing sale. */
-  opensAtMs: number;
-  /** 0: never. */
-  closesAtMs: number;
-  /** 0: none. */
-  perBuyerLimit: number;
-  /** 0: no payment step. */
-  holdMs: number;
-  durability: 'safe' | 'fast';
-  /** Prices in minor units; `away`: sold in another sale at present. */
-  products: readonly { productId: string; price: number; away: boolean }[];
-}
-
-export interface ProductCounters {
-  last: number;
-  next: number;
-  available: number;
-  held: number;
-  gone: number;
-}
-
 export interface SaleSnapshot {
   epoch: number;
   fenced: boolean;
@@ -97,6 +76,9 @@ export interface KeyPlace {
 
 /** `known`: it names an order. `unknown` is said only by a ledger that can be believed. */
 export type KeyLookup = 'known' | 'unknown' | 'unknown_sale' | LedgerRefusal;
+
+/** How a sale stands in the ledger; `live` whether or not its window is open. */
+export type SaleState = 'live' | 'unknown_sale' | LedgerRefusal;
 
 /** What a page shows of a product: `stock` = last - gone, `reserved` = stock - available. */
 export interface ShownStock {
@@ -162,6 +144,16 @@ export interface StockLedger {
   putSale(settings: SaleSettings, create: boolean): Promise<'put' | 'already' | LedgerRefusal>;
   /** Fences a sale; `epoch` is the one seen with the evidence. */
   fence(saleId: string, epoch: number): Promise<'fenced' | 'already' | 'not_admitted'>;
+  /** One step of writing a sale back; whoever does not know what became of one must begin anew. */
+  rebuild(saleId: string, turn: RebuildTurn, step: RebuildStep): Promise<RebuildReply>;
+  /** How sales stand, in one round trip; a server that is away says `not_admitted`. */
+  saleStates(saleIds: readonly string[]): Promise<SaleState[]>;
+  /**
+   * Orders of a sale that the sets of its shard name, and hold records, by plain reads that change
+   * nothing: of a sale that is fenced, and so stands still.
+   */
+  markedOrders(saleId: string): Promise<{ due: string[]; unrecorded: string[] }>;
+  peekHolds(saleId: string, orderIds: readonly string[]): Promise<(HoldRecord | undefined)[]>;
   snapshot(saleId: string): Promise<SaleSnapshot | 'unknown_sale' | 'not_admitted'>;
   /**
    * Stock of products as pages show it, in one round trip; null where the ledger has no line, or

@@ -3,26 +3,15 @@ import type { LedgerKeys } from './keys.ts';
 import type {
   LedgerEntry,
   OrderUnits,
-  ProductCounters,
   ReserveReply,
   ReserveRequest,
-  SaleSettings,
   StockLedger,
 } from './ledger.ts';
+import { rebuildInMemory } from './memory-rebuild.ts';
+import { emptySale, type MemorySale } from './memory-sale.ts';
 import { productsOf } from './reserve-call.ts';
 
 const mostBare = 5;
-
-type Settings = Omit<SaleSettings, 'saleId' | 'products'> & { epoch: number; fenced: boolean };
-type Line = Partial<ProductCounters> & { price?: number; away?: boolean };
-interface Sale {
-  settings: Settings;
-  lines: Map<string, Line>;
-  free: Map<string, number[]>;
-  buyers: Map<string, number>;
-  bare: Map<string, number>;
-  holds: Map<string, HoldRecord>;
-}
 
 /**
  * The stock ledger in memory: what the scripts must do, said as plainly as possible. It is always
@@ -30,7 +19,7 @@ interface Sale {
  */
 export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => number }) {
   const { keys, now } = options;
-  const sales = new Map<string, Sale>();
+  const sales = new Map<string, MemorySale>();
   const idem = new Map<string, string>();
   /** Key of a shard's set -> member -> score. */
   const due = new Map<string, Map<string, number>>();
@@ -43,19 +32,20 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   };
   const dueOf = (saleId: string) => setOf(due, keys.sale(saleId).due);
   const unrecordedOf = (saleId: string) => setOf(unrecorded, keys.sale(saleId).unrecorded);
+  const state = { keys, sales, idem, dueOf, unrecordedOf };
   const openSale = (saleId: string) => {
     const sale = sales.get(saleId);
     return sale && !sale.settings.fenced ? sale : undefined;
   };
   const add = (counts: Map<string, number>, user: string, by: number) =>
     counts.set(user, Math.max((counts.get(user) ?? 0) + by, 0));
-  const isFast = (sale: Sale, kind: HoldRecord['kind']) =>
+  const isFast = (sale: MemorySale, kind: HoldRecord['kind']) =>
     sale.settings.durability === 'fast' && kind === 'order';
-  const countsBuyer = (sale: Sale, kind: HoldRecord['kind']) =>
-    sale.settings.opensAtMs > 0 && kind !== 'house';
+  const countsBuyer = (sale: MemorySale, kind: HoldRecord['kind']) =>
+    (sale.settings.opensAtMs ?? 0) > 0 && kind !== 'house';
 
   /** Takes the units out of the record, each once; what is empty goes. Answers those that left. */
-  function takeOut(saleId: string, sale: Sale, { orderId, units }: OrderUnits) {
+  function takeOut(saleId: string, sale: MemorySale, { orderId, units }: OrderUnits) {
     const record = sale.holds.get(orderId);
     const left: [productId: string, unit: number][] = [];
     if (!record) return { record, left };
@@ -79,7 +69,12 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
     return { record, left };
   }
 
-  function giveBack(saleId: string, sale: Sale, units: OrderUnits, countBuyer = true): boolean {
+  function giveBack(
+    saleId: string,
+    sale: MemorySale,
+    units: OrderUnits,
+    countBuyer = true,
+  ): boolean {
     const { record, left } = takeOut(saleId, sale, units);
     if (!record || left.length === 0) return false;
     for (const [productId, unit] of left) {
@@ -93,7 +88,11 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
     return true;
   }
 
-  function replay(saleId: string, sale: Sale, request: ReserveRequest): ReserveReply | undefined {
+  function replay(
+    saleId: string,
+    sale: MemorySale,
+    request: ReserveRequest,
+  ): ReserveReply | undefined {
     const stored = idem.get(keys.idem(saleId, request.digest));
     if (stored === undefined) return undefined;
     const [orderId = '', fingerprint] = stored.split(' ');
@@ -106,17 +105,17 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   }
 
   function refusal(
-    sale: Sale,
+    sale: MemorySale,
     request: ReserveRequest,
     call: { holdsBefore: ReadonlySet<string>; productIds: ReadonlySet<string> },
   ): ReserveReply | undefined {
-    const { settings } = sale;
+    const { state = 'live', opensAtMs = 0, closesAtMs = 0, perBuyerLimit = 0 } = sale.settings;
     const { userId, kind, items, holdId } = request;
     if (isFast(sale, kind) && request.earlierUnasked) return { status: 'ask_earlier' };
     if (kind !== 'house') {
-      if (settings.state !== 'live') return { status: settings.state };
-      if (now() < settings.opensAtMs) return { status: 'not_open', opensAtMs: settings.opensAtMs };
-      if (settings.closesAtMs > 0 && now() >= settings.closesAtMs) return { status: 'closed' };
+      if (state !== 'live') return { status: state };
+      if (now() < opensAtMs) return { status: 'not_open', opensAtMs };
+      if (closesAtMs > 0 && now() >= closesAtMs) return { status: 'closed' };
     }
     const isThere = holdId !== undefined && call.holdsBefore.has(holdId);
     const found = isThere ? sale.holds.get(holdId) : undefined;
@@ -138,9 +137,8 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
     const sum = items.reduce((total, { quantity }) => total + quantity, 0);
     const holdSum = Object.values(hold?.units ?? {}).reduce((total, all) => total + all.length, 0);
     const owned = Math.max((sale.buyers.get(userId) ?? 0) - holdSum, 0);
-    const limit = settings.perBuyerLimit;
-    if (countsBuyer(sale, kind) && limit > 0 && owned + sum > limit)
-      return { status: 'limit', limit, owned };
+    if (countsBuyer(sale, kind) && perBuyerLimit > 0 && owned + sum > perBuyerLimit)
+      return { status: 'limit', limit: perBuyerLimit, owned };
     const bare = (sale.bare.get(userId) ?? 0) - (hold ? 1 : 0);
     if (kind === 'bare' && bare >= mostBare) return { status: 'too_many_holds', most: mostBare };
     return undefined;
@@ -148,7 +146,7 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
 
   function accept(
     saleId: string,
-    sale: Sale,
+    sale: MemorySale,
     request: ReserveRequest,
     choose: (() => void)[],
   ): HoldRecord {
@@ -156,7 +154,7 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
     const hold = holdId === undefined ? undefined : sale.holds.get(holdId);
     if (hold) giveBack(saleId, sale, hold, kind !== 'house');
     const at = now();
-    const ownMs = kind === 'house' ? 0 : sale.settings.holdMs;
+    const ownMs = kind === 'house' ? 0 : (sale.settings.holdMs ?? 0);
     const lifeMs = kind === 'bare' ? (request.ttlMs ?? 0) : ownMs;
     const units: Record<string, number[]> = {};
     const prices: Record<string, number> = {};
@@ -295,7 +293,8 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
     putSale({ saleId, products, ...settings }, create) {
       const known = sales.get(saleId);
       if (known ? known.settings.fenced : !create) return 'fenced';
-      if (known && known.settings.settingsVersion >= settings.settingsVersion) return 'already';
+      if (known && (known.settings.settingsVersion ?? 0) >= settings.settingsVersion)
+        return 'already';
       const { lines, free, buyers, bare, holds } = known ?? emptySale();
       for (const { productId, price, away } of products)
         lines.set(productId, { ...lines.get(productId), price, away });
@@ -310,6 +309,22 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
       sale.settings.fenced = true;
       return 'fenced';
     },
+    rebuild: (saleId, turn, step) => rebuildInMemory(state, saleId, { turn, step }),
+    saleStates: (saleIds) =>
+      saleIds.map((saleId) => {
+        const sale = sales.get(saleId);
+        if (!sale) return 'unknown_sale';
+        return sale.settings.fenced ? 'fenced' : 'live';
+      }),
+    markedOrders(saleId) {
+      const ofSale = (set: Map<string, number>) =>
+        [...set.keys()].flatMap((member) => {
+          const [sale, orderId = ''] = member.split('/');
+          return sale === saleId ? [orderId] : [];
+        });
+      return { due: ofSale(dueOf(saleId)), unrecorded: ofSale(unrecordedOf(saleId)) };
+    },
+    peekHolds: (saleId, orderIds) => orderIds.map((id) => sales.get(saleId)?.holds.get(id)),
     snapshot(saleId) {
       const sale = sales.get(saleId);
       if (!sale) return 'unknown_sale';
@@ -348,19 +363,13 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   const holdOf = (saleId: string, orderId: string) => sales.get(saleId)?.holds.get(orderId);
   /** A record that is lost without a trace, as no script ever loses one. */
   const loseHold = (saleId: string, orderId: string) => sales.get(saleId)?.holds.delete(orderId);
-  return { ...ledger, dump, holdOf, loseHold };
+  /** A sale of which nothing is left but its keys and marks, as when its server came back empty. */
+  const loseSale = (saleId: string) => sales.delete(saleId);
+  return { ...ledger, dump, holdOf, loseHold, loseSale };
 }
 
 const asText = (entries: readonly (readonly [string, unknown])[]) =>
   Object.fromEntries(entries.map(([k, v]) => [k, String(typeof v === 'boolean' ? Number(v) : v)]));
-
-const emptySale = () => ({
-  lines: new Map<string, Line>(),
-  free: new Map<string, number[]>(),
-  buyers: new Map<string, number>(),
-  bare: new Map<string, number>(),
-  holds: new Map<string, HoldRecord>(),
-});
 
 type Operations = Omit<StockLedger, 'shards' | 'shownStock' | 'lastUnits' | 'clock'>;
 /** The same operations, answered at once. */

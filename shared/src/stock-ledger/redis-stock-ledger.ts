@@ -13,6 +13,8 @@ import type {
   ShownStock,
   StockLedger,
 } from './ledger.ts';
+import { markedOrders, peekHolds, saleStates } from './plain-reads.ts';
+import { productsOf as productsOfStep, rebuildArguments } from './rebuild-step.ts';
 import { orderArguments, parseReserveReply, productsOf } from './reserve-call.ts';
 import { ledgerScripts, type LedgerScripts, type StatusReply } from './scripts.ts';
 
@@ -200,6 +202,24 @@ export function createRedisStockLedger(options: {
       });
       return status as 'fenced' | 'already' | 'not_admitted';
     },
+    rebuild: async (saleId, turn, step) => {
+      count(scripts.rebuild);
+      const digests = step.kind === 'write' ? (step.keys ?? []).map((key) => key.digest) : [];
+      const [status, figure] = await scripts.rebuild.run(connection, {
+        keys: {
+          ...keys.sale(saleId),
+          free: productsOfStep(step).map((productId) => keys.free(saleId, productId)),
+          idem: digests.map((digest) => keys.idem(saleId, digest)),
+        },
+        args: rebuildArguments(saleId, turn, step),
+      });
+      if (status === 'outdated') return { status, epoch: Number(figure) };
+      if (status === 'incomplete') return { status, records: Number(figure) };
+      return { status: status as 'ok' | 'not_admitted' | 'out_of_turn' };
+    },
+    saleStates: (saleIds) => saleStates(connection, keys, saleIds),
+    markedOrders: (saleId) => guarded(markedOrders(connection, keys, saleId)),
+    peekHolds: (saleId, orderIds) => guarded(peekHolds(connection, keys, { saleId, orderIds })),
     clock: async (saleId) => {
       const { client } = connection.serverOf(keys.sale(saleId).sale);
       const [seconds, microseconds] = await guarded(client.time());

@@ -1,0 +1,131 @@
+import { cp, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@quicksale/shared/testing';
+import { storedOrders, unrecordedCount } from './books.ts';
+import { expectBalanced, givenSale } from './sale-books.ts';
+import { startSystem, type System } from './system.ts';
+
+const buyers = 2_000;
+const stock = 1_500;
+/** Buyers arrive over this time, so that the loss falls among them. */
+const arrivalMs = 6_000;
+const setBackMs = 300;
+
+describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () => {
+  let system: System;
+  let aofFolder: string;
+  beforeAll(async () => {
+    system = await startSystem({ name: 'lost', ownServers: true });
+    const [, folder = ''] = await system.ledgerRedis.client.config('GET', 'dir');
+    aofFolder = join(folder, 'appendonlydir');
+  }, 240_000);
+  afterAll(() => system?.stop(), 60_000);
+
+  /** The ledger's server starts again on what `change` has made of its files. */
+  async function restartOn(change: () => Promise<unknown>): Promise<void> {
+    await system.supervisor.stopPart('redis-ledger');
+    await change();
+    await system.supervisor.start(['redis-ledger']);
+  }
+
+  /** `accepted`: how many buyers have their 201. */
+  const losses: Record<string, (accepted: () => number) => Promise<void>> = {
+    'is emptied': async () => void (await system.ledgerRedis.client.flushall()),
+    [`is set back ${setBackMs} ms`]: async (accepted) => {
+      const copy = `${aofFolder}-copy`;
+      await cp(aofFolder, copy, { recursive: true });
+      // On a busy machine nothing may have happened in that time.
+      const before = accepted();
+      await sleep(setBackMs);
+      await eventually(() => expect(accepted()).toBeGreaterThan(before + 20), 10_000);
+      await restartOn(async () => {
+        await rm(aofFolder, { recursive: true });
+        await cp(copy, aofFolder, { recursive: true });
+        await rm(copy, { recursive: true });
+      });
+    },
+    'has lost the tail of its log': () =>
+      restartOn(async () => {
+        const files = (await readdir(aofFolder)).filter((name) => name.endsWith('.incr.aof'));
+        const log = join(aofFolder, files.sort().at(-1) ?? '');
+        const { size } = await stat(log);
+        await truncate(log, Math.max(0, size - 200_000));
+      }),
+  };
+
+  it.each(Object.keys(losses))(
+    '%s opens its sale again by itself; every 201 stands',
+    async (what) => {
+      const { productId, saleId } = await givenSale(system, stock, stock, { perBuyerLimit: 1 });
+      const answeredAt: number[] = [];
+      const startedAt = performance.now();
+      let lostAt = 0;
+      const loss = sleep(arrivalMs / 3).then(async () => {
+        lostAt = performance.now();
+        await losses[what]?.(() => answeredAt.length);
+      });
+      const answers = await Promise.all(
+        Array.from({ length: buyers }, async (_, index) => {
+          const { token, userId } = system.signIn();
+          await sleep((index / buyers) * arrivalMs);
+          const order = { token, key: `lost-${what}`, productId, limitMs: 120_000 };
+          const answer = await system.api.placeOrderUntilFinal(order);
+          if (answer.status === 201) answeredAt.push(performance.now());
+          return { userId, ...answer };
+        }),
+      );
+      await loss;
+      const accepted = answers.filter(({ status }) => status === 201);
+      const refused = answers.filter(({ status }) => status !== 201);
+      expect(new Set(refused.map(({ body }) => body.code))).toEqual(new Set(['sold-out']));
+
+      // Every 201 stands, and nothing is left over.
+      await eventually(async () => {
+        expect(await unrecordedCount(system)).toBe(0);
+        const orders = await storedOrders(system, saleId);
+        const byId = new Map(orders.map((order) => [order.id, order]));
+        for (const { userId, body } of accepted) {
+          const { _id } = body.order as { _id: string };
+          expect(byId.get(_id)).toMatchObject({ userId, status: 'CONFIRMED' });
+        }
+        expect(orders.filter(({ outbox }) => outbox?.length)).toEqual([]);
+      }, 120_000);
+      // What a lost hold gave back can be sold; then no unit is left, and each has one owner.
+      for (;;) {
+        const { token } = system.signIn();
+        const order = { token, key: `more-${what}`, productId, limitMs: 60_000 };
+        const { status } = await system.api.placeOrderUntilFinal(order);
+        if (status === 409) break;
+        expect(status).toBe(201);
+      }
+      await eventually(async () => {
+        expect(await unrecordedCount(system)).toBe(0);
+        await expectBalanced(system, saleId);
+      }, 60_000);
+      const orders = await storedOrders(system, saleId);
+      const units = orders.flatMap((order) => order.units ?? []);
+      expect(units.length).toBe(stock);
+      expect(new Set(units).size).toBe(stock);
+      const perBuyer = Map.groupBy(orders, ({ userId }) => userId);
+      expect(Math.max(...[...perBuyer.values()].map((all) => all.length))).toBe(1);
+
+      const [lease] = await system.mongo
+        .db()
+        .collection<{ _id: string; epoch: number }>('ledger-rebuilds')
+        .find({ _id: saleId })
+        .toArray();
+      expect(lease?.epoch).toBeGreaterThan(1);
+      const gaps = answeredAt
+        .sort((a, b) => a - b)
+        .map((at, index) => at - (answeredAt[index - 1] ?? at));
+      process.stdout.write(
+        `ledger ${what} ${Math.round(lostAt - startedAt)} ms after the first buyer came: ` +
+          `${accepted.length} accepted, longest time without a 201 ` +
+          `${Math.round(Math.max(...gaps))} ms, epoch ${lease?.epoch}\n`,
+      );
+    },
+    300_000,
+  );
+});
