@@ -19,7 +19,7 @@ it('raises no false alarm in a busy sale, however often it looks', async () => {
     last += units;
     const _id = `restock:${last}`;
     const rest = { reason: 'restock', by: saleId, at: new Date() };
-    await movements.insertOne({ _id, ...movement, ...rest } as { _id: string });
+    await movements.insertOne({ _id, ...movement, ...rest });
     await orders.ledger.raise(saleId, productId, last);
   };
   const walked = async () => {
@@ -38,9 +38,7 @@ it('raises no false alarm in a busy sale, however often it looks', async () => {
     await restock(productId, 150);
     await orders.givenCatalogueEntry({ productId, saleId });
     const sale = { kind: 'timed', ledgerReady: true, settingsVersion: 1 };
-    await db
-      .collection<{ _id: string }>('sales')
-      .insertOne({ _id: saleId, ...sale } as { _id: string });
+    await db.collection<{ _id: string }>('sales').insertOne({ _id: saleId, ...sale });
 
     const orderCount = 2_000;
     const tally = { made: 0, refused: 0, cancelled: 0, house: 0, restocked: 0 };

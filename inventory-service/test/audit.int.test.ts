@@ -48,7 +48,7 @@ const update = (order: Order, change: driver.UpdateFilter<driver.Document>) =>
 const asCancelled = { $set: { inventoryStatus: 'RELEASED' }, $unset: { units: '' } };
 
 async function cancel(order: Order): Promise<void> {
-  await update(order, asCancelled as driver.UpdateFilter<driver.Document>);
+  await update(order, asCancelled);
   await fixture.ledger.release(saleId, [{ orderId: order.id, units: { [productId]: [3] } }]);
 }
 
@@ -173,7 +173,7 @@ const cases: Case[] = [
   },
   {
     name: 'units that the document has given up',
-    make: ([order]) => update(order, asCancelled as driver.UpdateFilter<driver.Document>),
+    make: ([order]) => update(order, asCancelled),
     alarm: ([{ id }]) => ({ drift: 'unit-not-owned', productId, unit: 1, orderId: id }),
     mended: async () =>
       expect((await snapshot()).products[productId]).toMatchObject({ available: 8, gone: 0 }),
@@ -221,7 +221,7 @@ describe('the auditor', () => {
     const madeAt = performance.now();
     await eventually(
       () => expect(alarms()).toContainEqual(expect.objectContaining(alarm(orders))),
-      5_000,
+      30_000,
     );
     const tookMs = Math.round(performance.now() - madeAt);
     if (process.env.SHOW_FIGURES) process.stderr.write(`reported after ${tookMs} ms\n`);
@@ -250,7 +250,7 @@ describe('the auditor', () => {
     await update(first, {
       $set: { inventoryStatus: 'RELEASED', releasing: first.units, updatedAt: now },
       $unset: { units: '' },
-    } as driver.UpdateFilter<driver.Document>);
+    });
     await update(third, {
       $set: { inventoryStatus: 'SOLD', shipping: third.units, updatedAt: now },
     });
@@ -283,7 +283,7 @@ describe('the auditor with its repairs switched off', () => {
     await make(orders);
     await eventually(
       () => expect(alarms()).toContainEqual(expect.objectContaining(alarm(orders))),
-      5_000,
+      30_000,
     );
     await walks(3);
     expect(await metric('quicksale_stock_drift_units')).toBeGreaterThan(before);

@@ -1,12 +1,13 @@
 import { toAppError } from '@quicksale/shared/errors';
 import type { Logger } from '@quicksale/shared/log';
 import type { SaleStore } from '../sales/sale-store.ts';
-import { auditSale, type AuditSaleDeps, type SaleAudit, type Walk } from './audit-sale.ts';
+import { auditSale, type AuditSaleDeps, type SaleAudit } from './audit-sale.ts';
 import type { AuditMetrics, SaleFigures } from './audit-metrics.ts';
 import { settlingMs } from './compare.ts';
 import { driftKey, driftKinds, driftUnits, type Drift } from './drift.ts';
 import type { SaleCounters } from './ledger-books.ts';
 import { repairDrifts, type RepairDeps } from './repair-drift.ts';
+import type { Walk } from './second-looks.ts';
 
 export interface AuditorDeps extends AuditSaleDeps {
   sales: Pick<SaleStore, 'listLedgerReady'>;
