@@ -7,6 +7,7 @@ import {
   readEnvFile,
   resetStack,
 } from '@quicksale/local-stack';
+import { printAudit } from './audit.ts';
 import { printTokens } from './tokens.ts';
 
 const dataDirectory = join(import.meta.dirname, '../../.quicksale');
@@ -15,6 +16,10 @@ const write = (text: string): void => void process.stdout.write(text);
 
 /** Each command returns the exit code. */
 const commands: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
+  audit: async (args) => {
+    const stackEnv = await readEnvFile(join(dataDirectory, 'env'));
+    return printAudit({ args, env, stackEnv, output: process.stdout });
+  },
   doctor: async (args) => {
     const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
     const findings = await examineMachine({ dataDirectory, env });

@@ -27,9 +27,11 @@ import { createAdmission } from './admission/admission.ts';
 import { createMongoRecentOrders } from './admission/mongo-recent-orders.ts';
 import { createRedisLedgerServer } from './admission/redis-ledger-server.ts';
 import { createAuditMetrics } from './audit/audit-metrics.ts';
+import { auditRoutes } from './audit/audit.routes.ts';
 import { createAuditor } from './audit/auditor.ts';
 import { repairs as allRepairs, type Repair } from './audit/drift.ts';
 import { createMongoOrderBooks } from './audit/mongo-order-books.ts';
+import { createMongoSaleHistory } from './audit/mongo-sale-history.ts';
 import { createRedisLedgerBooks } from './audit/redis-ledger-books.ts';
 import type { InventoryServiceConfig } from './config.ts';
 import { holdRoutes } from './holds/holds.routes.ts';
@@ -141,6 +143,7 @@ export function buildService(
       ...stockRoutes(deps),
       ...saleRoutes(deps),
       ...saleChangeRoutes(deps),
+      ...auditRoutes({ ...deps, books, history: createMongoSaleHistory(mongo) }),
       ...holdRoutes({ ...deps, confirmations: createMongoConfirmationStore(mongo) }),
     ],
   });

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import type { z } from 'zod';
 import type { Principal, VerifyAccessToken } from '../auth/principal.ts';
@@ -15,12 +17,23 @@ export type Access = 'public' | 'signed-in' | readonly Role[];
 
 type Replies = Readonly<Record<number, z.ZodType | undefined>>;
 
-/** What a handler returns. `raw` is a body that is already JSON and is sent byte for byte. */
+/** A body that is made while it is sent, as fast as the client takes it; it ends with the client. */
+export interface StreamedBody {
+  type: string;
+  chunks: AsyncIterable<string>;
+}
+
+/**
+ * What a handler returns. `raw` is a body that is already JSON and is sent byte for byte; a streamed
+ * one is documented by the schema, and what fails in its midst cuts it off.
+ */
 export type Reply<R extends Replies> = {
   [S in keyof R & number]: {
     status: S;
     headers?: Readonly<Record<string, string>>;
-  } & (R[S] extends z.ZodType ? { body: z.input<R[S]> } | { raw: string } : object);
+  } & (R[S] extends z.ZodType
+    ? { body: z.input<R[S]> } | { raw: string } | { stream: StreamedBody }
+    : object);
 }[keyof R & number];
 
 /** Contract of one route: enough to validate requests and to write its page in the API docs. */
@@ -93,7 +106,7 @@ export function route<
       setHeader: (name, value) => void res.setHeader(name, value),
     });
     if (principal) res.setHeader('Cache-Control', 'no-store');
-    send(res, reply);
+    await send(res, reply);
   };
   return { spec: spec, handle };
 }
@@ -106,14 +119,42 @@ interface SentReply {
   headers?: Readonly<Record<string, string>>;
   body?: unknown;
   raw?: string;
+  stream?: StreamedBody;
 }
 
-function send(res: Response, reply: SentReply): void {
+async function send(res: Response, reply: SentReply): Promise<void> {
+  if (reply.stream) return sendStream(res, reply, reply.stream);
   res.status(reply.status);
   if (reply.headers) res.set(reply.headers);
   const text = reply.raw ?? (reply.body === undefined ? undefined : JSON.stringify(reply.body));
   if (text === undefined) res.end();
   else res.type('application/json').send(Buffer.from(text));
+}
+
+/** The first piece is waited for: what fails until then is answered like any other failure. */
+async function sendStream(
+  res: Response,
+  { status, headers }: SentReply,
+  { type, chunks }: StreamedBody,
+): Promise<void> {
+  const source = chunks[Symbol.asyncIterator]();
+  const first = await source.next();
+  async function* all(): AsyncGenerator<string, void> {
+    try {
+      if (!first.done) yield first.value;
+      for (let next = await source.next(); !next.done; next = await source.next()) yield next.value;
+    } finally {
+      await source.return?.();
+    }
+  }
+  res.status(status).type(type);
+  if (headers) res.set(headers);
+  try {
+    await pipeline(Readable.from(all()), res);
+  } catch (error) {
+    // A client that goes away ends the source; that is no failure.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
 }
 
 async function authorise(
