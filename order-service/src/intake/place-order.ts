@@ -16,6 +16,8 @@ export interface PlaceOrderDeps extends ReserveOrderDeps {
   catalogue: Catalogue;
   orders: OrderStore;
   ledger: ReserveOrderDeps['ledger'] & Pick<StockLedger, 'readHolds' | 'findKeys'>;
+  /** Hears of every order that a sale refused for good, for its books. */
+  noteRefusal?: (saleId: string, refusal: PlaceOrderResult) => void;
 }
 
 export interface PlaceOrderInput {
@@ -53,7 +55,11 @@ export async function placeOrder(
     const isBetween = tried.result.status === 'closed' && again.result.status === 'unknown_product';
     if (!isBetween) tried = again;
   }
-  return isRefusal(tried.result) ? answerBeforeRefusal(deps, input, key, tried) : tried.result;
+  if (!isRefusal(tried.result)) return tried.result;
+  const answer = await answerBeforeRefusal(deps, input, key, tried);
+  if (tried.askedSaleId !== undefined && isRefusal(answer))
+    deps.noteRefusal?.(tried.askedSaleId, answer);
+  return answer;
 }
 
 interface Tried {
