@@ -114,7 +114,7 @@ async function adminToken(env: Environment, stackEnv: Environment): Promise<stri
 /** The books as a table for people. */
 export function formatBooks(books: Books): string {
   const columns = ['lastUnit', 'available', 'held', 'committed', 'gone'] as const;
-  const cell = (value: number | null) => String(value ?? '?').padStart(10);
+  const cell = (value: string | number | null) => String(value ?? '?').padStart(10);
   const places = Map.groupBy(books.units, ({ place }) => place);
   const lines = [
     `  Sale ${books.saleId}`,

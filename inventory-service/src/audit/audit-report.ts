@@ -110,7 +110,9 @@ export async function* auditReport(
   let page: TracedOrder[] = [];
   do {
     page = await deps.history.listOrders(saleId, page.at(-1)?.id);
-    for (const order of page) yield* unitLines(order);
+    // Ids are in the order of seconds only.
+    for (const order of page.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()))
+      yield* unitLines(order);
   } while (page.length > 0);
 
   const refusals = await deps.history.countRefusals(saleId);
