@@ -8,6 +8,7 @@ import {
   readEnvFile,
   resetStack,
 } from '@quicksale/local-stack';
+import { printAudit } from './audit.ts';
 import { runDlq } from './dlq.ts';
 import { rebuildSale } from './rebuild.ts';
 import { printTokens } from './tokens.ts';
@@ -18,6 +19,10 @@ const write = (text: string): void => void process.stdout.write(text);
 
 /** Each command returns the exit code. */
 const commands: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
+  audit: async (args) => {
+    const stackEnv = await readEnvFile(join(dataDirectory, 'env'));
+    return printAudit({ args, env, stackEnv, output: process.stdout });
+  },
   doctor: async (args) => {
     const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
     const findings = await examineMachine({ dataDirectory, env });

@@ -27,6 +27,13 @@ import manifest from '../package.json' with { type: 'json' };
 import { createAdmission } from './admission/admission.ts';
 import { createMongoRecentOrders } from './admission/mongo-recent-orders.ts';
 import { createRedisLedgerServer } from './admission/redis-ledger-server.ts';
+import { createAuditMetrics } from './audit/audit-metrics.ts';
+import { auditRoutes } from './audit/audit.routes.ts';
+import { createAuditor } from './audit/auditor.ts';
+import { repairs as allRepairs, type Repair } from './audit/drift.ts';
+import { createMongoOrderBooks } from './audit/mongo-order-books.ts';
+import { createMongoSaleHistory } from './audit/mongo-sale-history.ts';
+import { createRedisLedgerBooks } from './audit/redis-ledger-books.ts';
 import type { InventoryServiceConfig } from './config.ts';
 import { holdRoutes } from './holds/holds.routes.ts';
 import { createMongoConfirmationStore } from './holds/mongo-confirmation-store.ts';
@@ -60,6 +67,8 @@ import { arrivalRoutes, stockRoutes } from './stock/stock.routes.ts';
 export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
   bus?: EventBus & Part;
+  /** How the auditor runs: which of its repairs are on (all), how long it rests; or that it does not. */
+  audit?: { repairs?: readonly Repair[]; everyMs?: number; restMs?: number } | 'off';
 }
 
 /** inventory-service: products and their stock, upkeep of the ledger, the answer to new orders. */
@@ -121,6 +130,12 @@ export function buildService(
     }),
     metrics: createRebuildMetrics(metrics),
   };
+  const audit = overrides.audit === 'off' ? undefined : (overrides.audit ?? {});
+  const books = {
+    ledger: createRedisLedgerBooks(redis, keys),
+    orders: createMongoOrderBooks(mongo, deps.movements),
+    clock,
+  };
   const app = createApp({
     service: 'inventory-service',
     version: manifest.version,
@@ -145,6 +160,7 @@ export function buildService(
       ...stockRoutes(deps),
       ...saleRoutes(deps),
       ...saleChangeRoutes(deps),
+      ...auditRoutes({ ...deps, books, history: createMongoSaleHistory(mongo) }),
       ...holdRoutes({ ...deps, confirmations: createMongoConfirmationStore(mongo) }),
     ],
   });
@@ -205,6 +221,23 @@ export function buildService(
         log,
         work: () => followAllMovements(deps),
       }),
+      ...(audit
+        ? [
+            repeat({
+              name: 'auditor',
+              everyMs: audit.everyMs ?? 250,
+              log,
+              work: createAuditor({
+                ...books,
+                sales,
+                repair: { ledger, repairs: new Set(audit.repairs ?? allRepairs) },
+                metrics: createAuditMetrics(metrics),
+                log,
+                ...(audit.restMs !== undefined && { restMs: audit.restMs }),
+              }),
+            }),
+          ]
+        : []),
       bus,
       bus.createConsumer(
         orderCreatedConsumer({ ledger, orders: createMongoOrderStore(mongo), bus, log }),

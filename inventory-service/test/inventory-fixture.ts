@@ -23,7 +23,7 @@ import {
 } from '@quicksale/shared/stock-ledger';
 import { testNamespace } from '@quicksale/shared/testing';
 import { config as configTable } from '../src/config.ts';
-import { buildService } from '../src/service.ts';
+import { buildService, type Overrides } from '../src/service.ts';
 
 export const objectId = (): string => randomBytes(12).toString('hex');
 const hash = () => randomBytes(32).toString('hex');
@@ -44,10 +44,14 @@ export interface InventoryFixture {
   stop(): Promise<void>;
 }
 
-/** The whole service on real stores in a namespace of its own; the bus is in memory. */
+/**
+ * The whole service on real stores in a namespace of its own; the bus is in memory. Most tests change
+ * stores by hand, which an auditor would report and mend.
+ */
 export async function startInventory(
   env: Readonly<Record<string, string | undefined>> = process.env,
   namespace = testNamespace('inventory'),
+  audit: NonNullable<Overrides['audit']> = 'off',
 ): Promise<InventoryFixture> {
   const config = loadConfig(configTable, {
     ...env,
@@ -67,6 +71,7 @@ export async function startInventory(
   const service = buildService(config, log, {
     bus: { ...bus, ...still },
     verifyAccessToken: verifyTestToken,
+    audit,
   });
   const mongo = connectMongo({ url: config.mongoUrl, namespace, log });
   const redis = connectRedisServers({ url: config.ledgerUrl, name: 'test', log });

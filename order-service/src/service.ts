@@ -45,7 +45,10 @@ import { createEarlyAnswers } from './intake/early-answers.ts';
 import { createGroupRecorder } from './intake/group-recorder.ts';
 import { intakeRoutes } from './intake/intake.routes.ts';
 import { createMongoBlocks, createOrderNumbers } from './intake/order-numbers.ts';
+import type { PlaceOrderResult } from './intake/place-order.ts';
 import { recordHolds, type Hold } from './intake/record-holds.ts';
+import { createMongoRefusals, createRefusalCounts } from './intake/refusal-counts.ts';
+import { refusalError } from './intake/refusal.ts';
 import { createReserveBatcher } from './intake/reserve-batcher.ts';
 import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
 import { orderRoutes } from './orders/orders.routes.ts';
@@ -140,6 +143,7 @@ export function buildService(
     inFlightLimit: 2,
   });
   const early = createEarlyAnswers({ recorder, log });
+  const refusals = createRefusalCounts(createMongoRefusals(mongo), log);
   const intake = {
     clock,
     random,
@@ -149,6 +153,9 @@ export function buildService(
     recorder,
     early,
     numbers: createOrderNumbers(createMongoBlocks(mongo), clock),
+    noteRefusal: (saleId: string, refusal: PlaceOrderResult) => {
+      if (refusal.status !== 'created') refusals.note(saleId, refusalError(refusal).code);
+    },
     log,
   };
   const app = createApp({
@@ -205,8 +212,10 @@ export function buildService(
           await recorder.drain();
           await batcher.drain();
           await relay.drain();
+          await refusals.flush();
         },
       },
+      repeat({ name: 'refusal counts', everyMs: 1_000, log, work: () => refusals.flush() }),
       repeat({
         name: 'unrecorded sweep',
         repair: 'unrecorded-sweep',

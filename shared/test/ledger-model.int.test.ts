@@ -44,6 +44,8 @@ const faults: Fault[] = [
   { script: 'claim-due', from: "format('%.0f', now)", to: "format('%.0f', now - 1)" },
   { script: 'claim-unrecorded', from: 'now - age)', to: 'now - age - 1)' },
   { script: 'claim-unrecorded', from: 'now + lease - age)', to: 'now + lease)' },
+  { script: 'mark-unrecorded', from: "header.kind ~= 'bare'", to: 'true' },
+  { script: 'mark-unrecorded', from: 'header.at)', to: 'header.at + 1)' },
   { script: 'read-holds', from: "record or ''", to: "''" },
   { script: 'read-holds', from: "redis.call('ZREM', KEYS[5], saleId .. '/' .. ARGV[i])", to: '' },
   { script: 'raise', from: 'tonumber(line[2]) + more', to: 'tonumber(line[2])' },

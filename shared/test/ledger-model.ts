@@ -97,6 +97,14 @@ const command = fc.oneof(
       fc.array(small(5), { minLength: 1, maxLength: 3 }),
     ),
   },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(
+      fc.constant('mark'),
+      sale,
+      fc.array(small(5), { minLength: 1, maxLength: 3 }),
+    ),
+  },
   { weight: 2, arbitrary: fc.tuple(fc.constant('claim'), sale, small(3, 1)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('raise'), sale, small(12)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('put'), sale, small(7)) },
@@ -379,6 +387,9 @@ async function compareAll(
       await both((it) => it[what](id, named));
     } else if (what === 'settle') {
       await both((it) => it.settle(id, (input as number[]).map(recent)));
+    } else if (what === 'mark') {
+      await both((it) => it.strikeOff(id, (input as number[]).slice(1).map(recent)));
+      await both((it) => it.markUnrecorded(id, (input as number[]).map(recent)));
     } else if (what === 'claim') {
       await claim(id, input as number);
     } else if (what === 'raise') {

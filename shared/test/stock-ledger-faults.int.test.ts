@@ -47,6 +47,7 @@ const operations: Record<string, () => Promise<unknown>> = {
   'read-holds': async () => fixture.ledger.readHolds(saleId, [won.orderId, freshId]),
   'claim-unrecorded': async () =>
     fixture.ledger.claimUnrecorded(0, { ageMs: 0, leaseMs: 1_000, limit: 10 }),
+  'mark-unrecorded': async () => fixture.ledger.markUnrecorded(saleId, [won.orderId]),
   raise: async () => fixture.ledger.raise(saleId, product, 20),
   'put-sale': async () =>
     fixture.ledger.putSale(
@@ -99,6 +100,7 @@ const keysOf: Record<string, readonly string[]> = {
   'claim-due': ['admitted', 'due'],
   'read-holds': ['admitted', 'sale', 'holds', 'unrecorded', 'due'],
   'claim-unrecorded': ['admitted', 'unrecorded'],
+  'mark-unrecorded': ['admitted', 'sale', 'holds', 'unrecorded'],
   raise: ['admitted', 'sale', 'stock'],
   'put-sale': ['admitted', 'sale', 'stock'],
   fence: ['admitted', 'sale'],

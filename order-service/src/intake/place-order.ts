@@ -17,6 +17,8 @@ export interface PlaceOrderDeps extends ReserveOrderDeps {
   catalogue: Catalogue;
   orders: OrderStore;
   ledger: ReserveOrderDeps['ledger'] & Pick<StockLedger, 'readHolds' | 'findKeys'>;
+  /** Hears of every order that a sale refused for good, for its books. */
+  noteRefusal?: (saleId: string, refusal: PlaceOrderResult) => void;
 }
 
 export interface PlaceOrderInput {
@@ -55,9 +57,13 @@ export async function placeOrder(
     const isBetween = tried.result.status === 'closed' && again.result.status === 'unknown_product';
     if (!isBetween) tried = again;
   }
-  if (!isRefusal(tried.result) || tried.earlierAsked) return tried.result;
+  if (!isRefusal(tried.result)) return tried.result;
   // Nobody is refused under a key that names an order of an earlier sale.
-  return (await answerEarlier(deps, input, key, tried)) ?? tried.result;
+  const earlier = tried.earlierAsked ? undefined : await answerEarlier(deps, input, key, tried);
+  const answer = earlier ?? tried.result;
+  if (tried.askedSaleId !== undefined && isRefusal(answer))
+    deps.noteRefusal?.(tried.askedSaleId, answer);
+  return answer;
 }
 
 interface Tried extends Asked {

@@ -7,7 +7,7 @@ import type { AnswerOnce } from '../idempotency/answer-once.ts';
 import { idempotencyDigest, requestFingerprint } from '../idempotency/key-digest.ts';
 import { currentContext } from '../log/index.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
-import { sendReply } from './sent-reply.ts';
+import { sendReply, type StreamedBody } from './sent-reply.ts';
 import { sendOneAnswer } from './stored-answer.ts';
 import { validate } from './validate.ts';
 
@@ -19,12 +19,17 @@ export type Access = 'public' | 'signed-in' | readonly Role[];
 
 type Replies = Readonly<Record<number, z.ZodType | undefined>>;
 
-/** What a handler returns. `raw` is a body that is already JSON and is sent byte for byte. */
+/**
+ * What a handler returns. `raw` is a body that is already JSON and is sent byte for byte; a streamed
+ * one is documented by the schema, and what fails in its midst cuts it off.
+ */
 export type Reply<R extends Replies> = {
   [S in keyof R & number]: {
     status: S;
     headers?: Readonly<Record<string, string>>;
-  } & (R[S] extends z.ZodType ? { body: z.input<R[S]> } | { raw: string } : object);
+  } & (R[S] extends z.ZodType
+    ? { body: z.input<R[S]> } | { raw: string } | { stream: StreamedBody }
+    : object);
 }[keyof R & number];
 
 /** Contract of one route: enough to validate requests and to write its page in the API docs. */
@@ -125,7 +130,7 @@ export function route<
     }
     const reply = await handler(input, context);
     if (principal) res.setHeader('Cache-Control', 'no-store');
-    sendReply(res, reply);
+    await sendReply(res, reply);
   };
   return { spec: spec, handle };
 }

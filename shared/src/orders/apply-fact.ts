@@ -236,7 +236,11 @@ function announced(
     change: {
       fromVersion: order.version,
       state,
-      historyEntry: { ...step(order, state, at), ...entry },
+      historyEntry: {
+        ...step(order, state, at),
+        ...entry,
+        ...(units.release?.length && { released: units.release }),
+      },
       removeOutbox: [],
       addOutbox: { id: `${order.id}:${version}`, type: 'order.status.v1', version },
       ...units,

@@ -32,6 +32,8 @@ export interface HistoryEntry {
   fingerprint?: string;
   /** Units that were cancelled in this step, of an order that goes on. */
   cancelled?: readonly UnitCount[];
+  /** Units that the order gave up in this step: whose they were is asked for years later. */
+  released?: readonly string[];
 }
 
 /** So many units of a product. */

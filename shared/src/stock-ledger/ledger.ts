@@ -133,6 +133,11 @@ export interface StockLedger {
   ): Promise<LedgerEntry[] | 'not_admitted'>;
   /** Strikes ids off the unrecorded set: they are known to be in MongoDB. */
   strikeOff(saleId: string, orderIds: readonly string[]): Promise<void>;
+  /** Marks holds whose orders MongoDB does not have; `gone`: there is no hold of an order. */
+  markUnrecorded(
+    saleId: string,
+    orderIds: readonly string[],
+  ): Promise<('marked' | 'already' | 'gone' | LedgerRefusal)[]>;
   raise(
     saleId: string,
     productId: string,

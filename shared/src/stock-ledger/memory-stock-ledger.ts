@@ -280,6 +280,18 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
     strikeOff(saleId, orderIds) {
       for (const id of orderIds) unrecordedOf(saleId).delete(`${saleId}/${id}`);
     },
+    markUnrecorded(saleId, orderIds) {
+      const sale = openSale(saleId);
+      return orderIds.map((orderId) => {
+        const record = sale?.holds.get(orderId);
+        if (!sale) return 'fenced';
+        if (!record || record.kind === 'bare') return 'gone';
+        const marks = unrecordedOf(saleId);
+        if (marks.has(`${saleId}/${orderId}`)) return 'already';
+        marks.set(`${saleId}/${orderId}`, record.at);
+        return 'marked';
+      });
+    },
     raise(saleId, productId, lastUnit) {
       const line = openSale(saleId)?.lines.get(productId) ?? {};
       if (!openSale(saleId)) return 'fenced';

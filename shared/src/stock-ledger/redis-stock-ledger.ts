@@ -154,6 +154,14 @@ export function createRedisStockLedger(options: {
       const { unrecorded } = keys.sale(saleId);
       await guarded(connection.serverOf(unrecorded).client.zrem(unrecorded, ...members));
     },
+    markUnrecorded: async (saleId, orderIds) => {
+      count(scripts.markUnrecorded);
+      const reply = await scripts.markUnrecorded.run(connection, {
+        keys: keys.sale(saleId),
+        args: { saleId, orderId: orderIds },
+      });
+      return perOrder<'marked' | 'already' | 'gone'>(reply, orderIds);
+    },
     raise: async (saleId, productId, lastUnit) => {
       count(scripts.raise);
       const status = await scripts.raise.run(connection, {

@@ -67,6 +67,12 @@ export function loadLedgerScripts(folder: URL) {
       args: ['runId', 'ageMs', 'leaseMs', 'limit'],
       parseReply: parseStatus,
     }),
+    markUnrecorded: defineScript({
+      file: script('mark-unrecorded'),
+      keys: ['admitted', 'sale', 'holds', 'unrecorded'],
+      args: ['runId', 'saleId', 'orderId..'],
+      parseReply: parseStatus,
+    }),
     readHolds: defineScript({
       file: script('read-holds'),
       keys: ['admitted', 'sale', 'holds', 'unrecorded', 'due'],
