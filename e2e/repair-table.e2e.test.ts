@@ -43,7 +43,8 @@ const stock = 5;
 const noticeMs = 7_000;
 const repairMs = 40_000;
 const offInOrders = 'unrecorded-sweep,outbox-scan';
-const offInInventory = 'movement-runner,sale-runner';
+// The auditor mends some of the others' work, too.
+const offInInventory = 'movement-runner,sale-runner,auditor,rebuild';
 const held: Left = { orders: 0, records: 1, unrecorded: true };
 const placed: Left = { orders: 1, records: 1, unrecorded: true, status: 'PENDING' };
 const cancelled: Left = {

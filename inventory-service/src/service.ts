@@ -196,7 +196,13 @@ export function buildService(
         clock,
         log,
       }),
-      repeat({ name: 'rebuilds', everyMs: 500, log, work: () => runRebuilds(rebuilds) }),
+      repeat({
+        name: 'rebuilds',
+        repair: 'rebuild',
+        everyMs: 500,
+        log,
+        work: () => runRebuilds(rebuilds),
+      }),
       repeat({
         name: 'product runner',
         repair: 'movement-runner',
@@ -225,6 +231,7 @@ export function buildService(
         ? [
             repeat({
               name: 'auditor',
+              repair: 'auditor',
               everyMs: audit.everyMs ?? 250,
               log,
               work: createAuditor({

@@ -7,6 +7,8 @@ export const repairs = [
   'movement-runner',
   'sale-runner',
   'admission',
+  'rebuild',
+  'auditor',
   'resume',
 ] as const;
 export type Repair = (typeof repairs)[number];
