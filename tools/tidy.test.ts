@@ -73,6 +73,18 @@ describe('the error registry', () => {
   });
 });
 
+describe('the documents', () => {
+  it('name only tests that are there', () => {
+    const named = files
+      .filter((file) => file.endsWith('.md'))
+      .flatMap((file) =>
+        [...read(file).matchAll(/`([\w./-]+\.test\.ts)`/g)].map(([, path]) => path),
+      );
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((path) => path && !files.includes(path))).toEqual([]);
+  });
+});
+
 describe('the configuration', () => {
   it('is what .env.example says (node tools/env-example.ts > .env.example)', () => {
     expect(read('.env.example')).toBe(envExample());

@@ -56,7 +56,7 @@ import { createMongoRebuildLeases } from './rebuild/mongo-rebuild-leases.ts';
 import { createMongoSaleOrders } from './rebuild/mongo-sale-orders.ts';
 import { createRebuildMetrics } from './rebuild/rebuild-metrics.ts';
 import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
-import { runRebuilds } from './rebuild/run-rebuilds.ts';
+import { createRebuildRunner } from './rebuild/run-rebuilds.ts';
 import { saleRoutes } from './sales/sales.routes.ts';
 import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
 import { movementRoutes } from './stock/movements.routes.ts';
@@ -201,7 +201,7 @@ export function buildService(
         repair: 'rebuild',
         everyMs: 500,
         log,
-        work: () => runRebuilds(rebuilds),
+        work: createRebuildRunner(rebuilds),
       }),
       repeat({
         name: 'product runner',

@@ -59,6 +59,7 @@ import { scanOutbox } from './outbox/scan-outbox.ts';
 import { createUnitShipper } from './outbox/ship-units.ts';
 import { createStuckOrdersGauge } from './outbox/stuck-orders.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
+import { createMongoSaleUnits } from './rebuild/mongo-sale-units.ts';
 import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
 
 export interface Overrides {
@@ -188,7 +189,10 @@ export function buildService(
     internalKey: config.internalKey,
     internalRoutes: [
       ...houseOrderRoutes({ ...intake, holds: ledger, shipUnits }),
-      ...rebuildRoutes({ ledger, orders, recorder, log }),
+      ...rebuildRoutes({
+        ...{ ledger, orders, recorder, clock, log },
+        readSaleUnits: createMongoSaleUnits(mongo),
+      }),
     ],
     parts: [
       mongo,

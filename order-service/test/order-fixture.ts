@@ -67,6 +67,8 @@ export interface OrderFixture extends OrderClient {
   putSale(settings: Partial<SaleSettings> & { saleId: string }): Promise<void>;
   /** Asks for an order of the house on the admin port. */
   placeForHouse(order: HouseOrderRequest, key?: string): supertest.Test;
+  /** What inventory-service asks for before it writes the ledger of a sale anew. */
+  recordSale(saleId: string): supertest.Test;
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
   /** What a scraper reads. */
   metrics(): Promise<string>;
@@ -181,6 +183,10 @@ export async function startOrders(
         .post('/internal/house-orders')
         .set('x-internal-key', key)
         .send(order),
+    recordSale: (saleId) =>
+      supertest(`http://127.0.0.1:${service.adminPort()}`)
+        .post(`/internal/sales/${saleId}/record`)
+        .set('x-internal-key', internalKey),
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
     metrics: async () => (await fetch(`http://127.0.0.1:${service.adminPort()}/metrics`)).text(),
     stopService: () => service.stop(),

@@ -136,12 +136,15 @@ describe('the middleware', () => {
       throw new AppError('overloaded');
     });
     for (let i = 0; i < 4; i += 1) {
-      expect((await request(app).get('/')).status).toBe(503);
+      expect((await request(app).post('/')).status).toBe(503);
       await eventually(async () => {
         const decision = await limiter.take('k');
         await limiter.giveBack('k');
         expect(decision.remaining).toBe(1);
       });
     }
+    const reads = [];
+    for (let i = 0; i < 3; i += 1) reads.push((await request(app).get('/')).status);
+    expect(reads).toEqual([503, 503, 429]);
   });
 });

@@ -11,7 +11,7 @@ import {
   type SaleSettings,
 } from '@quicksale/shared/stock-ledger';
 import type { RebuildLease } from './rebuild-lease.ts';
-import { rebuildNow, runRebuilds, type RunRebuildsDeps } from './run-rebuilds.ts';
+import { createRebuildRunner, rebuildNow, type RunRebuildsDeps } from './run-rebuilds.ts';
 import type { SaleOrder } from './sale-orders.ts';
 
 const keys = ledgerKeys('', 2);
@@ -264,7 +264,7 @@ describe('a rebuild', () => {
   it.each(losses)('of a ledger that is %s brings every order back', async (what, lose) => {
     const { unpaid, paid, waiting } = givenOrders();
     lose();
-    await runRebuilds(deps);
+    await createRebuildRunner(deps)();
     scan();
     expectBalanced();
     const { facts, ...hold } = unpaid;
@@ -296,7 +296,7 @@ describe('a rebuild', () => {
         givenOrders();
         memory.fence(saleId, 1);
         dieAt(at, after);
-        await runRebuilds(deps);
+        await createRebuildRunner(deps)();
         const isOver = stepsLeft > 0;
         dieAt();
         if (isOver) break;
@@ -304,11 +304,11 @@ describe('a rebuild', () => {
         const [state] = memory.saleStates([saleId]);
         // The lease of the dead has to end first, where it took one.
         if (state === 'fenced' && leases.untilMs > nowMs) {
-          await runRebuilds(deps);
+          await createRebuildRunner(deps)();
           expect(memory.saleStates([saleId])).toEqual(['fenced']);
           nowMs += 10_000;
         }
-        await runRebuilds(deps);
+        await createRebuildRunner(deps)();
         scan();
         expectBalanced();
       }
@@ -337,7 +337,7 @@ describe('a rebuild', () => {
           },
         ],
       ]);
-      await runRebuilds(deps);
+      await createRebuildRunner(deps)();
       meanwhile.clear();
       expect(refused).toEqual(['fenced', 'fenced']);
       // The runners come again.
@@ -369,9 +369,9 @@ describe('a rebuild', () => {
 
   it('catches up with a ledger that is ahead of what MongoDB has counted', async () => {
     memory.rebuild(saleId, { epoch: 40, slice: 0 }, { kind: 'begin' });
-    await runRebuilds(deps);
+    await createRebuildRunner(deps)();
     expect(memory.saleStates([saleId])).toEqual(['fenced']);
-    await runRebuilds(deps);
+    await createRebuildRunner(deps)();
     expect(memory.snapshot(saleId)).toMatchObject({ epoch: 41, fenced: false });
   });
 
@@ -403,12 +403,34 @@ describe('a rebuild', () => {
     loseAll();
     const { record } = deps.unrecordedHolds;
     deps.unrecordedHolds.record = () => Promise.reject(unavailable('away'));
-    await runRebuilds(deps);
+    await createRebuildRunner(deps)();
     expect(memory.saleStates([saleId])).toEqual(['fenced']);
     deps.unrecordedHolds.record = record;
-    await runRebuilds(deps);
+    await createRebuildRunner(deps)();
     expect(reserve(2, { userId: buyer })).toMatchObject({ status: 'limit', owned: 3 });
     scan();
     expectBalanced();
+  });
+
+  it('is tried more and more rarely while it cannot be made', async () => {
+    givenOrders();
+    loseAll();
+    const { record } = deps.unrecordedHolds;
+    let tries = 0;
+    deps.unrecordedHolds.record = () => {
+      tries += 1;
+      return Promise.reject(unavailable('away'));
+    };
+    const run = createRebuildRunner(deps);
+    for (let elapsedMs = 0; elapsedMs < 60_000; elapsedMs += 500) {
+      await run();
+      nowMs += 500;
+    }
+    // After 0, 0.5, 1.5, 3.5, 7.5 and 15.5 s, and then every 10 s.
+    expect(tries).toBe(10);
+    deps.unrecordedHolds.record = record;
+    nowMs += 10_000;
+    await run();
+    expect(memory.saleStates([saleId])).toEqual(['live']);
   });
 });

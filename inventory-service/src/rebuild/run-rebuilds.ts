@@ -17,43 +17,67 @@ export interface RunRebuildsDeps extends RebuildDeps {
 /** Sales that one process writes back side by side. */
 const atATime = 3;
 
-/** Finds the sales that the ledger has fenced or does not know any more, and opens them again. */
-export async function runRebuilds(deps: RunRebuildsDeps): Promise<void> {
-  const ready = await deps.sales.listLedgerReady();
-  const states = await deps.ledger.saleStates(ready);
-  const inDoubt = ready.filter(
+const firstWaitMs = 500;
+const longestWaitMs = 10_000;
+
+/**
+ * Finds the sales that the ledger has fenced or does not know any more, and opens them again. One
+ * that cannot be rebuilt is tried more and more rarely; the others do not wait for it.
+ */
+export function createRebuildRunner(deps: RunRebuildsDeps): () => Promise<void> {
+  const waits = new Map<string, { untilMs: number; ms: number }>();
+
+  async function attempt(saleId: string): Promise<void> {
+    const earlier = waits.get(saleId);
+    if (earlier && deps.clock.now() < earlier.untilMs) return;
+    try {
+      await rebuildNow(deps, saleId, { onlyInDoubt: true });
+      waits.delete(saleId);
+    } catch (error) {
+      const ms = Math.min((earlier?.ms ?? firstWaitMs / 2) * 2, longestWaitMs);
+      waits.set(saleId, { untilMs: deps.clock.now() + ms, ms });
+      const passes = error instanceof RebuildStopped || toAppError(error).kind === 'unavailable';
+      deps.log[passes ? 'warn' : 'error']({ err: error, saleId }, 'a sale stays fenced for now');
+    }
+  }
+
+  return async () => {
+    const inDoubt = await findInDoubt(deps, await deps.sales.listLedgerReady());
+    deps.metrics.noteInDoubt(inDoubt.length);
+    for (const saleId of waits.keys()) if (!inDoubt.includes(saleId)) waits.delete(saleId);
+    const queue = inDoubt.values();
+    await Promise.all(
+      Array.from({ length: atATime }, async () => {
+        for (const saleId of queue) await attempt(saleId);
+      }),
+    );
+  };
+}
+
+async function findInDoubt({ ledger }: RunRebuildsDeps, saleIds: readonly string[]) {
+  const states = await ledger.saleStates(saleIds);
+  return saleIds.filter(
     (_, index) => states[index] === 'fenced' || states[index] === 'unknown_sale',
   );
-  deps.metrics.noteInDoubt(inDoubt.length);
-  const queue = inDoubt.values();
-  await Promise.all(
-    Array.from({ length: atATime }, async () => {
-      for (const saleId of queue) await attempt(deps, saleId);
-    }),
-  );
 }
 
-/** One sale that cannot be rebuilt now must not keep the others waiting. */
-async function attempt(deps: RunRebuildsDeps, saleId: string): Promise<void> {
-  try {
-    await rebuildNow(deps, saleId);
-  } catch (error) {
-    const waits = error instanceof RebuildStopped || toAppError(error).kind === 'unavailable';
-    deps.log[waits ? 'warn' : 'error']({ err: error, saleId }, 'a sale stays fenced for now');
-  }
-}
-
-/** Rebuilds a sale, in whatever state it is; undefined while somebody else does. */
+/**
+ * Rebuilds a sale, in whatever state it is or only when it needs it; undefined when it does not, and
+ * while somebody else does it.
+ */
 export async function rebuildNow(
   deps: RunRebuildsDeps,
   saleId: string,
+  { onlyInDoubt = false } = {},
 ): Promise<(RebuiltSale & { elapsedMs: number }) | undefined> {
   const { clock, log, metrics } = deps;
   const lease = await deps.leases.take(saleId);
   if (!lease) return undefined;
   const startedMs = clock.now();
-  log.info({ saleId, epoch: lease.epoch }, 'rebuilding the ledger of a sale');
   try {
+    // Somebody else may have opened it since it was found: nobody is to be sent away once more.
+    if (onlyInDoubt && !(await findInDoubt(deps, [saleId])).includes(saleId)) return undefined;
+    log.info({ saleId, epoch: lease.epoch }, 'rebuilding the ledger of a sale');
     const rebuilt = await rebuildSale(deps, saleId, lease);
     const elapsedMs = clock.now() - startedMs;
     metrics.noteRebuilt(elapsedMs);

@@ -11,6 +11,7 @@ export interface RateSubject {
 /**
  * Counts each request under what `subjectOf` names, if anything; those over the limit are refused
  * with 429. A request that is finally answered 503 gets its point back: buyers are told to retry.
+ * A read does not: anybody can ask for orders that might be on their way, and is told 503.
  */
 export function limitRequests(
   subjectOf: (req: Request, res: Response) => Promise<RateSubject | undefined>,
@@ -28,7 +29,7 @@ export function limitRequests(
     }
     res.once('finish', () => {
       // Nobody waits for it; a point that is not returned expires with its window.
-      if (res.statusCode === 503) limiter.giveBack(key).catch(() => undefined);
+      if (res.statusCode === 503 && req.method !== 'GET') limiter.giveBack(key).catch(() => undefined);
     });
     next();
   };

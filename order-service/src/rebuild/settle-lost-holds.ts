@@ -1,9 +1,9 @@
 import { orderFromHold, type Order } from '@quicksale/shared/orders';
 import type { HoldRecord } from '@quicksale/shared/stock-ledger';
-import type { Hold } from './record-holds.ts';
+import type { Hold } from '../intake/record-holds.ts';
 
 /** What MongoDB says of a sale's units while its ledger is being rebuilt. */
-export interface SaleUnits {
+export interface FreeUnits {
   /** Unit names that orders own, with the order. */
   owners: ReadonlyMap<string, string>;
   /** Numbers by product that no order has, gone ones left out. */
@@ -26,7 +26,7 @@ type Units = Record<string, number[]>;
  * may have issued their units again. Older holds are served first; an order gets all of its units or
  * none. Pure; to be called, and its orders inserted, before the ledger is written back.
  */
-export function settleLostHolds(holds: readonly Hold[], sale: SaleUnits): SettledHold[] {
+export function settleLostHolds(holds: readonly Hold[], sale: FreeUnits): SettledHold[] {
   const sorted = [...holds].sort(
     ({ record: a }, { record: b }) => a.at - b.at || (a.orderId < b.orderId ? -1 : 1),
   );
