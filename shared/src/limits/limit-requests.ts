@@ -29,7 +29,8 @@ export function limitRequests(
     }
     res.once('finish', () => {
       // Nobody waits for it; a point that is not returned expires with its window.
-      if (res.statusCode === 503 && req.method !== 'GET') limiter.giveBack(key).catch(() => undefined);
+      if (res.statusCode === 503 && req.method !== 'GET')
+        limiter.giveBack(key).catch(() => undefined);
     });
     next();
   };
