@@ -9,8 +9,9 @@ import { startSystem, type System } from './system.ts';
 
 const buyers = 2_000;
 const stock = 1_500;
-/** Buyers arrive over this time, so that the loss falls among them. */
+/** Buyers arrive over this time; the last of them, too many for what is left, only at the loss. */
 const arrivalMs = 6_000;
+const early = 1_300;
 const setBackMs = 300;
 
 describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () => {
@@ -30,12 +31,17 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
     await system.supervisor.start(['redis-ledger']);
   }
 
-  /** `accepted`: how many buyers have their 201. */
-  const losses: Record<string, (accepted: () => number) => Promise<void>> = {
-    'is emptied': async () => void (await system.ledgerRedis.client.flushall()),
-    [`is set back ${setBackMs} ms`]: async (accepted) => {
+  /** `accepted`: how many buyers have their 201; `letIn`: the last buyers may come. */
+  type Loss = (accepted: () => number, letIn: () => void) => Promise<void>;
+  const losses: Record<string, Loss> = {
+    'is emptied': async (_accepted, letIn) => {
+      letIn();
+      await system.ledgerRedis.client.flushall();
+    },
+    [`is set back ${setBackMs} ms`]: async (accepted, letIn) => {
       const copy = `${aofFolder}-copy`;
       await cp(aofFolder, copy, { recursive: true });
+      letIn();
       // On a busy machine nothing may have happened in that time.
       const before = accepted();
       await sleep(setBackMs);
@@ -46,13 +52,15 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
         await rm(copy, { recursive: true });
       });
     },
-    'has lost the tail of its log': () =>
-      restartOn(async () => {
+    'has lost the tail of its log': async (_accepted, letIn) => {
+      letIn();
+      await restartOn(async () => {
         const files = (await readdir(aofFolder)).filter((name) => name.endsWith('.incr.aof'));
         const log = join(aofFolder, files.sort().at(-1) ?? '');
         const { size } = await stat(log);
         await truncate(log, Math.max(0, size - 200_000));
-      }),
+      });
+    },
   };
 
   it.each(Object.keys(losses))(
@@ -61,15 +69,17 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
       const { productId, saleId } = await givenSale(system, stock, stock, { perBuyerLimit: 1 });
       const answeredAt: number[] = [];
       const startedAt = performance.now();
+      const last = Promise.withResolvers<void>();
       let lostAt = 0;
       const loss = sleep(arrivalMs / 3).then(async () => {
         lostAt = performance.now();
-        await losses[what]?.(() => answeredAt.length);
+        await losses[what]?.(() => answeredAt.length, last.resolve);
       });
       const answers = await Promise.all(
         Array.from({ length: buyers }, async (_, index) => {
           const { token, userId } = system.signIn();
           await sleep((index / buyers) * arrivalMs);
+          if (index >= early) await last.promise;
           const order = { token, key: `lost-${what}`, productId, limitMs: 120_000 };
           const answer = await system.api.placeOrderUntilFinal(order);
           if (answer.status === 201) answeredAt.push(performance.now());

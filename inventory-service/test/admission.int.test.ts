@@ -159,7 +159,7 @@ describe('without the ledger', () => {
 
 describe('with admission switched off', () => {
   it('nothing is admitted, and that is noticed', async () => {
-    const settings = { ...own.env, QUICKSALE_REPAIRS_OFF: 'admission' };
+    const settings = { ...own.env, QUICKSALE_REPAIRS_OFF: 'admission,rebuild' };
     const crippled = await startInventory(settings);
     try {
       const { app } = crippled.service;

@@ -54,6 +54,8 @@ export async function startInventory(
   audit: NonNullable<Overrides['audit']> = 'off',
 ): Promise<InventoryFixture> {
   const config = loadConfig(configTable, {
+    // Tests that fence a sale want to see what a fenced one answers.
+    QUICKSALE_REPAIRS_OFF: 'rebuild',
     ...env,
     NAMESPACE: namespace,
     INVENTORY_SERVICE_PORT: '0',

@@ -42,7 +42,11 @@ beforeAll(async () => {
   }).listen(0, '127.0.0.1');
   await once(orderService, 'listening');
   const { port } = orderService.address() as AddressInfo;
-  const env = { ...process.env, ORDER_SERVICE_ADMIN_URL: `http://127.0.0.1:${port}` };
+  const env = {
+    ...process.env,
+    ORDER_SERVICE_ADMIN_URL: `http://127.0.0.1:${port}`,
+    QUICKSALE_REPAIRS_OFF: '',
+  };
   const namespace = testNamespace('rebuild');
   fixture = await startInventory(env, namespace);
   other = await startInventory(env, namespace);
