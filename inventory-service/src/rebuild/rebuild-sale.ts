@@ -44,7 +44,7 @@ export async function rebuildSale(
   saleId: string,
   lease: RebuildLease,
 ): Promise<RebuiltSale> {
-  const write = createWriter(deps, saleId, lease);
+  const { write, send } = createWriter(deps, saleId, lease);
   await write({ kind: 'begin' });
   faultPoint('after-rebuild-begun');
   const { holds } = await deps.unrecordedHolds.record(saleId);
@@ -64,8 +64,8 @@ export async function rebuildSale(
   faultPoint('after-rebuild-cleared');
 
   const books = openBooks({ epoch: lease.epoch, lastUnits });
-  const counts = await writeOrders(deps, { saleId, books, write });
-  await writeStock(write, books, settings.opensAtMs > 0);
+  const counts = await writeOrders(deps, { saleId, books, send });
+  await writeStock(send, books, settings.opensAtMs > 0);
   const { saleId: _, products: prices, ...rest } = settings;
   for (const slice of slices(prices)) await write({ kind: 'write', prices: slice });
   await write({ kind: 'write', settings: rest });
@@ -76,13 +76,23 @@ export async function rebuildSale(
 
 type Write = (step: RebuildStep) => Promise<void>;
 
+interface Writer {
+  /** Sends a step and waits until it, and all before it, have been done. */
+  write: Write;
+  /** Sends a step behind others that are under way. */
+  send: Write;
+}
+
+/** The ledger is kept busy while MongoDB reads on; it refuses whatever comes out of turn. */
+const stepsInFlight = 3;
+
 /** Sends one step after another; on any answer but `ok` the rebuilder is done for. */
-function createWriter({ ledger }: RebuildDeps, saleId: string, lease: RebuildLease): Write {
+function createWriter({ ledger }: RebuildDeps, saleId: string, lease: RebuildLease): Writer {
   let slice = 0;
-  return async (step) => {
-    await lease.renew();
-    const reply = await ledger.rebuild(saleId, { epoch: lease.epoch, slice }, step);
-    slice += 1;
+  let inFlight: Promise<void>[] = [];
+
+  async function run(turn: number, step: RebuildStep): Promise<void> {
+    const reply = await ledger.rebuild(saleId, { epoch: lease.epoch, slice: turn }, step);
     switch (reply.status) {
       case 'ok':
         return;
@@ -99,13 +109,33 @@ function createWriter({ ledger }: RebuildDeps, saleId: string, lease: RebuildLea
       default:
         return reply satisfies never;
     }
+  }
+
+  async function send(step: RebuildStep): Promise<void> {
+    if (inFlight.length >= stepsInFlight) await inFlight.shift();
+    await lease.renew();
+    const running = run(slice, step);
+    slice += 1;
+    // The first to fail is waited for first; those behind it fail for its sake.
+    running.catch(() => undefined);
+    inFlight.push(running);
+  }
+
+  return {
+    send,
+    write: async (step) => {
+      await send(step);
+      const all = inFlight;
+      inFlight = [];
+      for (const one of all) await one;
+    },
   };
 }
 
 /** Records, deadlines and keys, order by order as they are read. */
 async function writeOrders(
   { saleOrders, clock }: RebuildDeps,
-  { saleId, books, write }: { saleId: string; books: SaleBooks; write: Write },
+  { saleId, books, send }: { saleId: string; books: SaleBooks; send: Write },
 ): Promise<{ orders: number; records: number; keys: number }> {
   const counts = { orders: 0, records: 0, keys: 0 };
   const writeSlice = async (orders: readonly SaleOrder[]) => {
@@ -114,22 +144,40 @@ async function writeOrders(
     counts.orders += orders.length;
     counts.records += records.length;
     counts.keys += keys.length;
-    if (records.length + keys.length > 0) await write({ kind: 'write', records, keys });
+    if (records.length + keys.length > 0) await send({ kind: 'write', records, keys });
   };
-  for await (const piece of saleOrders.ofSale(saleId))
+  for await (const piece of readAhead(saleOrders.ofSale(saleId)))
     for (const orders of slices(piece)) await writeSlice(orders);
   return counts;
 }
 
-async function writeStock(write: Write, books: SaleBooks, isTimed: boolean): Promise<void> {
-  if (isTimed) for (const buyers of slices(books.buyers())) await write({ kind: 'write', buyers });
+/** Asks for the next piece before this one is dealt with. */
+async function* readAhead<T>(pieces: AsyncIterable<T>): AsyncGenerator<T, void> {
+  const source = pieces[Symbol.asyncIterator]();
+  let coming = source.next();
+  try {
+    for (;;) {
+      const { done, value } = await coming;
+      if (done) return;
+      coming = source.next();
+      // Whoever stops before it comes does not hear of its failure.
+      coming.catch(() => undefined);
+      yield value;
+    }
+  } finally {
+    await source.return?.();
+  }
+}
+
+async function writeStock(send: Write, books: SaleBooks, isTimed: boolean): Promise<void> {
+  if (isTimed) for (const buyers of slices(books.buyers())) await send({ kind: 'write', buyers });
   const free = books
     .free()
     .flatMap(({ productId, numbers }) =>
       slices(numbers).map((some) => ({ productId, numbers: some })),
     );
-  for (const some of within(free)) await write({ kind: 'write', free: some });
-  for (const counters of slices(books.lines())) await write({ kind: 'write', counters });
+  for (const some of within(free)) await send({ kind: 'write', free: some });
+  for (const counters of slices(books.lines())) await send({ kind: 'write', counters });
 }
 
 function slices<T>(all: readonly T[]): T[][] {
