@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { measureExpiry } from './expiry.ts';
 import { measureOrderLatency } from './order-latency.ts';
 import { measureRebuild } from './rebuild.ts';
+import { measureRecovery } from './recovery.ts';
 import { connectStack } from './running-stack.ts';
 import { stackMemory } from './stack-memory.ts';
 
@@ -16,6 +17,7 @@ const { values, positionals } = parseArgs({
     orders: { type: 'string', default: '1000' },
     spread: { type: 'string', default: '1000' },
     records: { type: 'string', default: '100000' },
+    kills: { type: 'string', default: '5' },
     together: { type: 'string', default: '10000' },
   },
 });
@@ -40,12 +42,19 @@ switch (positionals[0]) {
     await stack.close();
     break;
   }
+  case 'recovery': {
+    const stack = await connectStack(dataDirectory);
+    const runFolder = join(dataDirectory, 'run');
+    await measureRecovery(stack, { kills: Number(values.kills), runFolder }, say);
+    await stack.close();
+    break;
+  }
   case 'memory':
     stackMemory(join(dataDirectory, 'run'), say);
     break;
   default:
     process.stderr.write(
-      'Usage: npm run bench -- order-latency [--orders N] | expiry [--spread N] [--together N] | rebuild [--records N] | memory\n',
+      'Usage: npm run bench -- order-latency [--orders N] | expiry [--spread N] [--together N] | rebuild [--records N] | recovery [--kills N] | memory\n',
     );
     process.exitCode = 2;
 }
