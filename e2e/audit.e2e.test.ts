@@ -91,7 +91,7 @@ describe('the books of a sale', () => {
       expect((await readCounters(system)).get('quicksale_stock_drift_units')).toBe(0);
       const doneAt = performance.now();
       await deed(sale);
-      await eventually(async () => expect(await repairs()).toBe(made + 1), repairMs);
+      await eventually(async () => expect(await repairs()).toBeGreaterThan(made), repairMs);
       const reportedMs = Math.round(performance.now() - doneAt);
       await expectWhole(system, sale, before);
       const wholeMs = Math.round(performance.now() - doneAt);
