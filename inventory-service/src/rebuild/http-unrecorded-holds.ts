@@ -3,7 +3,7 @@ import { AppError, unavailable } from '@quicksale/shared/errors';
 import type { UnrecordedHolds } from './unrecorded-holds.ts';
 
 /** Well within a lease. */
-const limitMs = 8_000;
+const limitMs = 5_000;
 const answered = z.object({ holds: z.number(), recorded: z.number() });
 
 /** order-service behind its admin port. */

@@ -15,7 +15,7 @@ interface LeaseDocument {
 /** The epoch of a sale that was never rebuilt. */
 const firstEpoch = 1;
 /** So long a sale waits after its rebuilder has died. */
-const leaseMs = 10_000;
+const leaseMs = 6_000;
 const renewEveryMs = 1_000;
 
 /**
