@@ -34,11 +34,11 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
   /** `accepted`: how many buyers have their 201; `letIn`: the last buyers may come. */
   type Loss = (accepted: () => number, letIn: () => void) => Promise<void>;
   const losses: Record<string, Loss> = {
-    'is emptied': async (_accepted, letIn) => {
+    'fault 5: is emptied': async (_accepted, letIn) => {
       letIn();
       await system.ledgerRedis.client.flushall();
     },
-    [`is set back ${setBackMs} ms`]: async (accepted, letIn) => {
+    [`fault 4: is set back ${setBackMs} ms`]: async (accepted, letIn) => {
       const copy = `${aofFolder}-copy`;
       await cp(aofFolder, copy, { recursive: true });
       letIn();
@@ -52,7 +52,7 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
         await rm(copy, { recursive: true });
       });
     },
-    'has lost the tail of its log': async (_accepted, letIn) => {
+    'fault 5: has lost the tail of its log': async (_accepted, letIn) => {
       letIn();
       await restartOn(async () => {
         const files = (await readdir(aofFolder)).filter((name) => name.endsWith('.incr.aof'));
