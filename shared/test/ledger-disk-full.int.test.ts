@@ -65,7 +65,7 @@ describe('fault 18: the disk of the ledger is full', () => {
         }
       }),
     );
-    // Refusing would do as well; what is not done is to go on.
+    // A server that has to write first cannot go on: it ends.
     expect(failures).toHaveLength(buyers);
     expect(others).toEqual([]);
     expect(promised.length).toBeGreaterThan(100);
