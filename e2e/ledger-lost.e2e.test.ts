@@ -2,9 +2,11 @@ import { cp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ledgerKeys } from '@quicksale/shared/stock-ledger';
 import { eventually } from '@quicksale/shared/testing';
-import { storedOrders, unrecordedCount } from './books.ts';
+import { snapshotOf, storedOrders, unrecordedCount } from './books.ts';
 import { expectBalanced, givenSale } from './sale-books.ts';
+import { startServiceProcess } from './service-process.ts';
 import { startSystem, type System } from './system.ts';
 
 const buyers = 2_000;
@@ -18,7 +20,7 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
   let system: System;
   let aofFolder: string;
   beforeAll(async () => {
-    system = await startSystem({ name: 'lost', ownServers: true });
+    system = await startSystem({ name: 'lost', ownServers: 'ledger' });
     const [, folder = ''] = await system.ledgerRedis.client.config('GET', 'dir');
     aofFolder = join(folder, 'appendonlydir');
   }, 240_000);
@@ -31,28 +33,35 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
     await system.supervisor.start(['redis-ledger']);
   }
 
+  async function copyLog(): Promise<string> {
+    const copy = `${aofFolder}-copy`;
+    await cp(aofFolder, copy, { recursive: true });
+    return copy;
+  }
+
+  async function setBackTo(copy: string): Promise<void> {
+    await rm(aofFolder, { recursive: true });
+    await cp(copy, aofFolder, { recursive: true });
+    await rm(copy, { recursive: true });
+  }
+
   /** `accepted`: how many buyers have their 201; `letIn`: the last buyers may come. */
   type Loss = (accepted: () => number, letIn: () => void) => Promise<void>;
   const losses: Record<string, Loss> = {
-    'is emptied': async (_accepted, letIn) => {
+    'fault 5: is emptied': async (_accepted, letIn) => {
       letIn();
       await system.ledgerRedis.client.flushall();
     },
-    [`is set back ${setBackMs} ms`]: async (accepted, letIn) => {
-      const copy = `${aofFolder}-copy`;
-      await cp(aofFolder, copy, { recursive: true });
+    [`fault 4: is set back ${setBackMs} ms`]: async (accepted, letIn) => {
+      const copy = await copyLog();
       letIn();
       // On a busy machine nothing may have happened in that time.
       const before = accepted();
       await sleep(setBackMs);
       await eventually(() => expect(accepted()).toBeGreaterThan(before + 20), 10_000);
-      await restartOn(async () => {
-        await rm(aofFolder, { recursive: true });
-        await cp(copy, aofFolder, { recursive: true });
-        await rm(copy, { recursive: true });
-      });
+      await restartOn(() => setBackTo(copy));
     },
-    'has lost the tail of its log': async (_accepted, letIn) => {
+    'fault 5: has lost the tail of its log': async (_accepted, letIn) => {
       letIn();
       await restartOn(async () => {
         const files = (await readdir(aofFolder)).filter((name) => name.endsWith('.incr.aof'));
@@ -138,4 +147,77 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
     },
     300_000,
   );
+
+  it('fault 4, the control: with nobody to check it, the books tell, and the unit index holds', async () => {
+    const { productId, saleId } = await givenSale(system, 200, 200);
+    const buy = async (count: number) => {
+      const answers = await Promise.all(
+        Array.from({ length: count }, async () => {
+          const { token, userId } = system.signIn();
+          const answer = await system.api.placeOrder({ token, key: 'control', productId });
+          return { userId, ...answer };
+        }),
+      );
+      return Object.groupBy(answers, ({ status }) => status);
+    };
+    const name = 'inventory-service';
+    await system.supervisor.stopPart(name);
+    const off = { QUICKSALE_REPAIRS_OFF: 'admission,rebuild,auditor' };
+    const crippled = await startServiceProcess(system, name, off);
+    const promised = (await buy(30))[201] ?? [];
+    const copy = await copyLog();
+    promised.push(...((await buy(30))[201] ?? []));
+    expect(promised).toHaveLength(60);
+    // An order that is announced later would be a sign.
+    const before = await eventually(async () => {
+      const orders = await storedOrders(system, saleId);
+      expect(orders.filter(({ status }) => status === 'CONFIRMED')).toHaveLength(60);
+      await expectBalanced(system, saleId);
+      return orders;
+    }, 30_000);
+
+    await restartOn(() => setBackTo(copy));
+    const refused = await eventually(async () => {
+      const answers = await buy(5);
+      expect(answers[503]?.map(({ body }) => body.code)).toContain('dependency-unavailable');
+      return answers;
+    });
+    expect(refused[201]).toBeUndefined();
+    const keys = ledgerKeys(system.namespace, Number(system.env.LEDGER_SHARDS ?? 16));
+    for (let shard = 0; shard < keys.shards; shard += 1)
+      await system.ledgerRedis.client.set(keys.admitted(shard), system.ledgerRedis.runId());
+
+    // Nobody was told, and the units of 30 orders are for sale again.
+    const setBack = await snapshotOf(system, saleId);
+    expect([setBack.fenced, setBack.records.length]).toEqual([false, 30]);
+    await expect(expectBalanced(system, saleId)).rejects.toThrow();
+    const later = await buy(50);
+    expect(later[503]?.map(({ body }) => body.code)).toContain('sale-fenced');
+    promised.push(...(later[201] ?? []));
+    await expect(expectBalanced(system, saleId)).rejects.toThrow();
+    const expectPromisesKept = async () => {
+      const orders = await storedOrders(system, saleId);
+      const units = orders.flatMap((order) => order.units ?? []);
+      expect(new Set(units).size).toBe(units.length);
+      const byId = new Map(orders.map((order) => [order.id, order]));
+      for (const { id, units: own } of before) expect(byId.get(id)).toMatchObject({ units: own });
+      for (const { userId, body } of promised) {
+        const order = byId.get((body.order as { _id: string })._id);
+        expect(order).toMatchObject({ userId, units: [expect.any(String)] });
+      }
+    };
+    await expectPromisesKept();
+
+    await crippled.stop();
+    await system.supervisor.start([name]);
+    await eventually(async () => {
+      expect(await unrecordedCount(system)).toBe(0);
+      await expectBalanced(system, saleId);
+    }, 60_000);
+    await expectPromisesKept();
+    process.stdout.write(
+      `control: of 50 buyers after the loss ${later[201]?.length ?? 0} were accepted, ` +
+        `${later[503]?.length ?? 0} told to come again\n`,
+    );
+  }, 120_000);
 });

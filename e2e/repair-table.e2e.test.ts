@@ -146,7 +146,7 @@ const rows: readonly Row[] = [
 const expectFailed = (error: unknown) =>
   expect(String(error)).toMatch(/expect\(|there is no order|no such frame/);
 
-describe('who repairs what, on running processes', () => {
+describe('fault 2: who repairs what, on running processes', () => {
   let system: System;
   const byHand = new Map<string, ServiceProcess>();
   const buyers = new Map<string, Buyer>();

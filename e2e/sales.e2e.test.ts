@@ -181,7 +181,7 @@ describe('the opening of a sale', () => {
   /** Clocks of buyers are wrong by up to so much, both ways. */
   const skewMs = 3_000;
 
-  it('is by the clock of the ledger, whatever those of the buyers say', async () => {
+  it('fault 16: is by the clock of the ledger, whatever those of the buyers say', async () => {
     const opensAt = new Date(Date.now() + 6_000);
     const { productId, saleId } = await givenSale(system, units, units, { opensAt });
     // The service has read the catalogue, as it has when a sale is opening.

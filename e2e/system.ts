@@ -39,21 +39,22 @@ export interface System {
 
 /**
  * Starts the whole system. Its servers are those of the environment, or its own when a test is going
- * to kill them. `settings` are more variables for the processes.
+ * to kill them ('ledger': only that one). `settings` are more variables for the processes.
  */
 export async function startSystem(options: {
   name: string;
-  ownServers?: boolean;
+  ownServers?: boolean | 'ledger';
   settings?: Readonly<Record<string, string>>;
 }): Promise<System> {
   const dataDirectory = mkdtempSync(join(tmpdir(), 'quicksale-e2e-'));
   const namespace = testNamespace(options.name);
   const { MONGO_URL, REDIS_URL, REDIS_LEDGER_URL, KAFKA_BROKERS, ...rest } = process.env;
-  const given = { MONGO_URL, REDIS_URL, REDIS_LEDGER_URL, KAFKA_BROKERS };
+  const others = { MONGO_URL, REDIS_URL, KAFKA_BROKERS };
+  const given = options.ownServers === 'ledger' ? others : { ...others, REDIS_LEDGER_URL };
   const servers = await startServers({
     dataDirectory,
     ports: 'free',
-    env: options.ownServers ? rest : { ...rest, ...given },
+    env: options.ownServers === true ? rest : { ...rest, ...given },
     report: () => undefined,
   });
   const { env } = await startServices({

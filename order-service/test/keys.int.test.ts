@@ -92,7 +92,7 @@ describe('an Idempotency-Key of an order', () => {
     expect(await stockOf(sale)).toEqual({ available: 5, records: 0 });
   });
 
-  it('gives one answer to fifty twins on two services, the first of them unknown to both', async () => {
+  it('fault 14: gives one answer to fifty twins on two services, the first of them unknown to both', async () => {
     const sale = await fixture.givenProduct(60);
     const wanted = { userId: newId(), key: 'k', productId: sale.productId };
     for (const expected of ['new', 'forgotten']) {
@@ -155,7 +155,7 @@ describe('an Idempotency-Key of an order', () => {
     return socket;
   }
 
-  it('whose client went away in the middle names at most one order', async () => {
+  it('fault 14: whose client went away in the middle names at most one order', async () => {
     const sale = await fixture.givenProduct(60);
     const all = Array.from({ length: 20 }, () => ({
       userId: newId(),
@@ -172,7 +172,7 @@ describe('an Idempotency-Key of an order', () => {
     });
   });
 
-  it('whose answer was lost on the way gets the same bytes', async () => {
+  it('fault 13: whose answer was lost on the way gets the same bytes', async () => {
     const sale = await fixture.givenProduct(1);
     const wanted = { userId: newId(), key: 'lost', productId: sale.productId };
     const socket = await sendRaw(wanted);

@@ -5,14 +5,17 @@ export interface MongoGate {
   url: string;
   /** From now on nothing passes, and nobody is told so. */
   shut(): void;
+  /** From now on everything passes, what the database says only after this time. */
+  open(answerDelayMs?: number): void;
   close(): Promise<void>;
 }
 
-/** A way to MongoDB that can stop passing anything while its connections stay open. */
+/** A way to MongoDB that can be slow, or stop passing anything while its connections stay open. */
 export async function openMongoGate(mongoUrl: string): Promise<MongoGate> {
   const { hostname, port } = new URL(mongoUrl);
   const sockets = new Set<Socket>();
   let isShut = false;
+  let delayMs = 0;
   const server = createServer((near) => {
     const far = connect(Number(port), hostname);
     for (const [from, to] of [
@@ -21,7 +24,9 @@ export async function openMongoGate(mongoUrl: string): Promise<MongoGate> {
     ] as const) {
       sockets.add(from);
       from.on('data', (bytes) => {
-        if (!isShut) to.write(bytes);
+        if (isShut) return;
+        if (from === far && delayMs > 0) setTimeout(() => to.write(bytes), delayMs);
+        else to.write(bytes);
       });
       from.on('error', () => to.destroy());
       from.on('close', () => {
@@ -38,6 +43,10 @@ export async function openMongoGate(mongoUrl: string): Promise<MongoGate> {
     url: url.href,
     shut: () => {
       isShut = true;
+    },
+    open: (answerDelayMs = 0) => {
+      isShut = false;
+      delayMs = answerDelayMs;
     },
     close: async () => {
       for (const socket of sockets) socket.destroy();

@@ -42,8 +42,10 @@ export interface LedgerFixture extends LedgerStore {
 const log = createLogger({ service: 'test', level: 'silent' });
 
 /** An admitted ledger of its own on the real server. */
-export async function openLedger(shards = 4): Promise<LedgerFixture> {
-  const url = process.env.REDIS_LEDGER_URL ?? '';
+export async function openLedger(
+  shards = 4,
+  url = process.env.REDIS_LEDGER_URL ?? '',
+): Promise<LedgerFixture> {
   const connection = connectRedis({ url, name: 'ledger', log });
   return { ...(await openLedgerOn(connection, shards)), connection };
 }

@@ -114,7 +114,7 @@ async function failsWithoutEffect(call: () => Promise<unknown>): Promise<void> {
   expect(await fixture.dump()).toEqual(before);
 }
 
-describe('a key of the wrong type', () => {
+describe('fault 7: a key of the wrong type', () => {
   const pairs = Object.entries(keysOf).flatMap(([script, roles]) =>
     roles.map((role) => [script, role] as const),
   );
@@ -127,7 +127,7 @@ describe('a key of the wrong type', () => {
   });
 });
 
-describe('a slice of a rebuild', () => {
+describe('fault 7: a slice of a rebuild', () => {
   const write = (change: Partial<RebuildSlice> = {}) =>
     fixture.ledger.rebuild(
       saleId,
@@ -171,7 +171,7 @@ describe('a slice of a rebuild', () => {
   });
 });
 
-describe('a value that is no number', () => {
+describe('fault 7: a value that is no number', () => {
   const values = ['x', '', '1.5', '-1', 'nan', 'inf', '9e99'];
   const counters = ['last', 'next', 'available', 'held', 'price'];
   it.each(counters.flatMap((name) => values.map((value) => [name, value] as const)))(
@@ -221,7 +221,7 @@ describe('a value that is no number', () => {
   });
 });
 
-describe('the script cache', () => {
+describe('fault 7: the script cache', () => {
   it('a server that forgot the scripts learns them from the next call', async () => {
     for (const call of Object.values(operations)) {
       await fixture.connection.client.script('FLUSH');
