@@ -157,12 +157,12 @@ async function* readAhead<T>(pieces: AsyncIterable<T>): AsyncGenerator<T, void> 
   let coming = source.next();
   try {
     for (;;) {
-      const { done, value } = await coming;
-      if (done) return;
+      const piece = await coming;
+      if (piece.done) return;
       coming = source.next();
       // Whoever stops before it comes does not hear of its failure.
       coming.catch(() => undefined);
-      yield value;
+      yield piece.value;
     }
   } finally {
     await source.return?.();
