@@ -184,8 +184,11 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
     });
     expect(refused[201]).toBeUndefined();
     const keys = ledgerKeys(system.namespace, Number(system.env.LEDGER_SHARDS ?? 16));
-    for (let shard = 0; shard < keys.shards; shard += 1)
-      await system.ledgerRedis.client.set(keys.admitted(shard), system.ledgerRedis.runId());
+    // This test's own connection may come back later than that of the services.
+    await eventually(async () => {
+      for (let shard = 0; shard < keys.shards; shard += 1)
+        await system.ledgerRedis.client.set(keys.admitted(shard), system.ledgerRedis.runId());
+    });
 
     // Nobody was told, and the units of 30 orders are for sale again.
     const setBack = await snapshotOf(system, saleId);
