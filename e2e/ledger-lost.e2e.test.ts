@@ -6,7 +6,7 @@ import { ledgerKeys } from '@quicksale/shared/stock-ledger';
 import { eventually } from '@quicksale/shared/testing';
 import { snapshotOf, storedOrders, unrecordedCount } from './books.ts';
 import { expectBalanced, givenSale } from './sale-books.ts';
-import { startServiceProcess } from './service-process.ts';
+import { startServiceProcess, type ServiceProcess } from './service-process.ts';
 import { startSystem, type System } from './system.ts';
 
 const buyers = 2_000;
@@ -19,12 +19,16 @@ const setBackMs = 300;
 describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () => {
   let system: System;
   let aofFolder: string;
+  let crippled: ServiceProcess | undefined;
   beforeAll(async () => {
     system = await startSystem({ name: 'lost', ownServers: 'ledger' });
     const [, folder = ''] = await system.ledgerRedis.client.config('GET', 'dir');
     aofFolder = join(folder, 'appendonlydir');
   }, 240_000);
-  afterAll(() => system?.stop(), 60_000);
+  afterAll(async () => {
+    await crippled?.stop();
+    await system?.stop();
+  }, 60_000);
 
   /** The ledger's server starts again on what `change` has made of its files. */
   async function restartOn(change: () => Promise<unknown>): Promise<void> {
@@ -163,7 +167,7 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
     const name = 'inventory-service';
     await system.supervisor.stopPart(name);
     const off = { QUICKSALE_REPAIRS_OFF: 'admission,rebuild,auditor' };
-    const crippled = await startServiceProcess(system, name, off);
+    crippled = await startServiceProcess(system, name, off);
     const promised = (await buy(30))[201] ?? [];
     const copy = await copyLog();
     promised.push(...((await buy(30))[201] ?? []));
