@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { idempotencyDigest } from '@quicksale/shared/orders';
+import { idempotencyDigest } from '@quicksale/shared/idempotency';
 import { createSystemRandom } from '@quicksale/shared/process';
 import { eventually, newId } from '@quicksale/shared/testing';
 import { startOrders, type OrderClient, type OrderFixture } from './order-fixture.ts';

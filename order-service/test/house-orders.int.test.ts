@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { orderCreated } from '@quicksale/shared/contracts';
 import { unavailable } from '@quicksale/shared/errors';
-import { createMongoOrderStore, idempotencyDigest } from '@quicksale/shared/orders';
+import { idempotencyDigest } from '@quicksale/shared/idempotency';
+import { createMongoOrderStore } from '@quicksale/shared/orders';
 import type { SaleSettings } from '@quicksale/shared/stock-ledger';
 import { eventually, newId } from '@quicksale/shared/testing';
 import type supertest from 'supertest';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/orders';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
 import { eventually, newId } from '@quicksale/shared/testing';
 import { startOrders, type OrderFixture } from './order-fixture.ts';
 

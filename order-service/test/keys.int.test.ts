@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/orders';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
 import { eventually, newId } from '@quicksale/shared/testing';
 import { startOrders, type OrderClient, type OrderFixture } from './order-fixture.ts';
 

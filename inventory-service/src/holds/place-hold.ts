@@ -1,5 +1,5 @@
 import { saleOfItems } from '@quicksale/shared/catalogue';
-import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/orders';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
 import type { Clock, Random } from '@quicksale/shared/process';
 import type {
   HoldRecord,

@@ -8,7 +8,7 @@ import {
   type Route,
   type RouteContext,
 } from '@quicksale/shared/http';
-import { idempotencyDigest } from '@quicksale/shared/orders';
+import { idempotencyDigest } from '@quicksale/shared/idempotency';
 import { objectId } from '../products/product-answer.ts';
 import type { AdvanceDeps } from './advance-sale.ts';
 import { changeSale, restockSale, type RestockedSale } from './change-sale.ts';

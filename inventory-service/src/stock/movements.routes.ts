@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
-import { idempotencyDigest } from '@quicksale/shared/orders';
+import { idempotencyDigest } from '@quicksale/shared/idempotency';
 import type { Random } from '@quicksale/shared/process';
 import type { StockLedger } from '@quicksale/shared/stock-ledger';
 import { cursorOf, nextPage, toCursor } from '../cursor.ts';

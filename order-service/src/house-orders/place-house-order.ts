@@ -1,10 +1,6 @@
 import type { Catalogue, CatalogueProduct } from '@quicksale/shared/catalogue';
-import {
-  idempotencyDigest,
-  requestFingerprint,
-  type Order,
-  type OrderStore,
-} from '@quicksale/shared/orders';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
+import type { Order, OrderStore } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
 import type { LedgerRefusal, StockLedger } from '@quicksale/shared/stock-ledger';
 import { namedByKey, type KeyFacts } from '../intake/replay-order.ts';

@@ -1,11 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CatalogueProduct } from '@quicksale/shared/catalogue';
 import { createLogger } from '@quicksale/shared/log';
-import {
-  createMemoryOrderStore,
-  orderFromHold,
-  requestFingerprint,
-} from '@quicksale/shared/orders';
+import { requestFingerprint } from '@quicksale/shared/idempotency';
+import { createMemoryOrderStore, orderFromHold } from '@quicksale/shared/orders';
 import { createSystemRandom } from '@quicksale/shared/process';
 import type {
   HoldRecord,

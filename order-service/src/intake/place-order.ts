@@ -1,5 +1,6 @@
 import { saleOfItems, type Catalogue, type CatalogueProduct } from '@quicksale/shared/catalogue';
-import { idempotencyDigest, requestFingerprint, type OrderStore } from '@quicksale/shared/orders';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
+import type { OrderStore } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
 import { printHoldId, type HoldName, type StockLedger } from '@quicksale/shared/stock-ledger';
 import { earlierSales, findEarlierSale } from './find-earlier-sale.ts';

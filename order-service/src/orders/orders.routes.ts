@@ -2,12 +2,8 @@ import { z } from 'zod';
 import { statuses } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
-import {
-  idempotencyDigest,
-  objectId,
-  orderItems,
-  requestFingerprint,
-} from '@quicksale/shared/orders';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
+import { objectId, orderItems } from '@quicksale/shared/orders';
 import { cancelOrder, type CancelOrderDeps } from './cancel-order.ts';
 import { orderView } from './order-view.ts';
 import { readOrder, type ReadOrderDeps } from './read-order.ts';

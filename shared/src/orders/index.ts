@@ -14,7 +14,6 @@ export { creationAnswer, wireItem } from './creation-answer.ts';
 export { holdFromOrder, type RecordedOrder } from './hold-from-order.ts';
 export { createMemoryOrderStore } from './memory-order-store.ts';
 export { createMongoOrderStore, createOrderIndexes } from './mongo-order-store.ts';
-export { idempotencyDigest, requestFingerprint } from '../idempotency/key-digest.ts';
 export { orderCreatedEvent, orderStatusEvent, statusMessage } from './order-events.ts';
 export { orderFromHold } from './order-from-hold.ts';
 export { objectId, orderItems } from './order-items.ts';
