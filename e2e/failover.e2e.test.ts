@@ -12,9 +12,9 @@ import { openLedgerGate } from './ledger-gate.ts';
 import { expectBalanced, givenSale } from './sale-books.ts';
 import { startSystem, type System } from './system.ts';
 
-const buyers = 500;
-const stock = 400;
-const arrivalMs = 4_000;
+const buyers = 2_000;
+const stock = 1_900;
+const arrivalMs = 6_000;
 /** Orders that the replica does not get. */
 const lag = 50;
 

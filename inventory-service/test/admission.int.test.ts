@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@je
 import { mongo as driver } from 'mongoose';
 import request from 'supertest';
 import type { Order } from '@quicksale/shared/orders';
+import { unitsByProduct } from '@quicksale/shared/stock-ledger';
 import { eventually } from '@quicksale/shared/testing';
 import {
   objectId,
@@ -45,6 +46,7 @@ const read = async (id: string): Promise<unknown> =>
   (await request(fixture.service.app).get(`${path}/${id}`)).body;
 const errorsOf = (id: string) =>
   fixture.lines.filter(({ level, saleId }) => level === 'error' && saleId === id);
+const nameUnits = ({ id, units = [] }: Order) => ({ orderId: id, units: unitsByProduct(units) });
 const idemKey = (order: Order) => fixture.keys.idem(order.saleId, order.idempotencyDigest ?? '');
 
 async function expectAdmitted({ connection, keys }: InventoryFixture): Promise<void> {
@@ -117,8 +119,9 @@ describe('admission', () => {
       $unset: { units: '' },
     });
     await orders.updateOne(idOf(sold), { $set: { inventoryStatus: 'SOLD' } });
+    await fixture.ledger.ship(neighbourSale, [nameUnits(sold)]);
     const missing = await placeOrder(fixture, saleId, productId);
-    for (const order of [cancelled, sold, missing])
+    for (const order of [cancelled, missing])
       await client.hdel(fixture.keys.sale(order.saleId).holds, order.id);
     await checkAgain();
     expect(await fixture.ledger.snapshot(saleId)).toMatchObject({ fenced: true });
@@ -126,6 +129,34 @@ describe('admission', () => {
     expect(errorsOf(saleId)).toMatchObject([{ missing: 1 }]);
     expect((await post('SECOND', saleId).expect(503)).body.code).toBe('sale-fenced');
     await post('SECOND', neighbourSale).expect(201);
+  });
+
+  it('a unit that was sold and may be sold again fences its sale', async () => {
+    const orders = fixture.mongo.db().collection('orders');
+    const { client } = fixture.connection;
+    const given = await Promise.all(
+      ['returned', 'never issued'].map(async (how) => {
+        const merchantId = objectId();
+        const { body } = await post('S', merchantId).expect(201);
+        const product = String(body.product._id);
+        const sold = await placeOrder(fixture, merchantId, product);
+        const _id = new driver.ObjectId(sold.id);
+        await orders.updateOne({ _id }, { $set: { inventoryStatus: 'SOLD' } });
+        await fixture.ledger.ship(merchantId, [nameUnits(sold)]);
+        return { how, saleId: merchantId, product };
+      }),
+    );
+    await checkAgain();
+    for (const one of given) expect(errorsOf(one.saleId)).toEqual([]);
+    for (const { how, saleId: sale, product } of given) {
+      if (how === 'returned') await client.zadd(fixture.keys.free(sale, product), 1, '1');
+      else await client.hset(fixture.keys.sale(sale).stock, `${product}:next`, 1);
+    }
+    await checkAgain();
+    for (const one of given) {
+      expect(errorsOf(one.saleId)).toMatchObject([{ missing: 1 }]);
+      expect(await fixture.ledger.snapshot(one.saleId)).toMatchObject({ fenced: true });
+    }
   });
 
   it('is refused with another number of shards', async () => {

@@ -2,11 +2,14 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { unavailable } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { admitServer, type AdmitDeps } from './admit-server.ts';
-import type { HeldOrder } from './recent-orders.ts';
+import type { OwningOrder } from './recent-orders.ts';
 
-const order = (id: string, saleId: string): HeldOrder => ({
-  id,
-  saleId,
+const order = (
+  id: string,
+  saleId: string,
+  inventoryStatus: OwningOrder['inventoryStatus'] = 'RESERVED',
+): OwningOrder => ({
+  ...{ id, saleId, inventoryStatus, units: [`${saleId}:p:${id}`] },
   createdAt: new Date(0),
   idempotencyDigest: `d${id}`,
   requestFingerprint: 'f',
@@ -16,17 +19,19 @@ let calls: string[];
 let admitted: string;
 let ready: string[];
 let unknown: string[];
-let pieces: HeldOrder[][];
+let pieces: OwningOrder[][];
 let missing: { records: string[]; keys: string[] };
 let released: string[];
+let forSale: string[];
 let away: boolean;
 
 beforeEach(() => {
-  [calls, admitted, ready, unknown, pieces, released, away] = [[], 'old', [], [], [], [], false];
+  [calls, admitted, away] = [[], 'old', false];
+  [ready, unknown, pieces, released, forSale] = [[], [], [], [], []];
   missing = { records: [], keys: [] };
 });
 
-const among = (orders: readonly HeldOrder[], ids: readonly string[]) =>
+const among = (orders: readonly OwningOrder[], ids: readonly string[]) =>
   orders.filter(({ id }) => ids.includes(id));
 
 const deps: AdmitDeps = {
@@ -43,8 +48,8 @@ const deps: AdmitDeps = {
       calls.push(`since ${from.getTime()}`);
       yield* pieces;
     },
-    stillHeld: async (orders) => {
-      calls.push(`stillHeld ${orders.length}`);
+    stillOwning: async (orders) => {
+      calls.push(`stillOwning ${orders.length}`);
       return orders.filter(({ id }) => !released.includes(id));
     },
   },
@@ -59,6 +64,10 @@ const deps: AdmitDeps = {
     findMissing: async (orders) => {
       calls.push(`check ${orders.map(({ id }) => id).join()}`);
       return { records: among(orders, missing.records), keys: among(orders, missing.keys) };
+    },
+    findForSale: async (orders) => {
+      calls.push(`forSale ${orders.map(({ id }) => id).join()}`);
+      return among(orders, forSale);
     },
     restoreKeys: async (orders) => void calls.push(`restore ${orders.map(({ id }) => id).join()}`),
     fence: async (saleIds) => void calls.push(`fence ${saleIds.join()}`),
@@ -81,7 +90,8 @@ describe('admitServer', () => {
       'since 2700000',
       'check ',
       'restore ',
-      'stillHeld 0',
+      'stillOwning 0',
+      'forSale ',
       'fence ',
       'admit 1',
     ]);
@@ -101,14 +111,26 @@ describe('admitServer', () => {
       'since 2700000',
       'check 1,2',
       'restore 1',
-      'stillHeld 1',
+      'stillOwning 1',
+      'forSale ',
       'check 3',
       'restore ',
-      'stillHeld 1',
+      'stillOwning 1',
+      'forSale ',
       'fence b',
       'admit 1',
     ]);
     expect(admitted).toBe('new');
+  });
+
+  it('closes a sale whose ledger would sell again what was sold', async () => {
+    pieces = [[order('1', 'a', 'SOLD'), order('2', 'b', 'SOLD'), order('3', 'c', 'SOLD')]];
+    // The third is still in its record: it was not shipped yet.
+    missing = { records: ['1', '2'], keys: [] };
+    forSale = ['2'];
+    expect(await admitServer(deps)).toBe(true);
+    expect(calls).toContain('forSale 1,2');
+    expect(calls).toContain('fence b');
   });
 
   it('admits nothing while MongoDB is away', async () => {

@@ -38,15 +38,15 @@ export async function admitServer(deps: AdmitDeps): Promise<boolean> {
   for (const saleId of lostSales)
     log.error({ saleId }, 'the ledger does not know a sale that it knew; it needs a rebuild');
 
-  const { orders, missingRecords, restoredKeys } = await checkOrders(
+  const { orders, lostOrders, restoredKeys } = await checkOrders(
     deps,
     (saleId) => isConcerned(saleId) && !lost.has(saleId),
   );
-  await server.fence([...missingRecords.keys()]);
-  for (const [saleId, missing] of missingRecords)
+  await server.fence([...lostOrders.keys()]);
+  for (const [saleId, missing] of lostOrders)
     log.error(
       { saleId, missing },
-      'the ledger lost holds of a sale; the sale is fenced and needs a rebuild',
+      'the ledger lost orders of a sale; the sale is fenced and needs a rebuild',
     );
 
   // A server that was replaced meanwhile has another run id, and this names the old one.
@@ -58,7 +58,7 @@ export async function admitServer(deps: AdmitDeps): Promise<boolean> {
       orders,
       restoredKeys,
       lostSales: lost.size,
-      fencedSales: missingRecords.size,
+      fencedSales: lostOrders.size,
       elapsedMs: deps.clock.now() - startedMs,
     },
     'admitted the ledger server',
@@ -66,10 +66,10 @@ export async function admitServer(deps: AdmitDeps): Promise<boolean> {
   return true;
 }
 
-/** Number of missing records by sale; keys that are missing are written back on the way. */
+/** Number of orders by sale that the ledger lost; keys that are missing are written back on the way. */
 async function checkOrders(deps: AdmitDeps, isConcerned: (saleId: string) => boolean) {
   const { server, recentOrders, clock } = deps;
-  const missingRecords = new Map<string, number>();
+  const lostOrders = new Map<string, number>();
   let orders = 0;
   let restoredKeys = 0;
   for await (const piece of recentOrders.since(new Date(clock.now() - lookBackMs))) {
@@ -79,8 +79,11 @@ async function checkOrders(deps: AdmitDeps, isConcerned: (saleId: string) => boo
     await server.restoreKeys(missing.keys, new Date(clock.now()));
     restoredKeys += missing.keys.length;
     // Read anew: an order may have given its units up between the two reads.
-    for (const { saleId } of await recentOrders.stillHeld(missing.records))
-      missingRecords.set(saleId, (missingRecords.get(saleId) ?? 0) + 1);
+    const still = await recentOrders.stillOwning(missing.records);
+    const sold = still.filter(({ inventoryStatus }) => inventoryStatus === 'SOLD');
+    const held = still.filter(({ inventoryStatus }) => inventoryStatus !== 'SOLD');
+    for (const { saleId } of [...held, ...(await server.findForSale(sold))])
+      lostOrders.set(saleId, (lostOrders.get(saleId) ?? 0) + 1);
   }
-  return { orders, missingRecords, restoredKeys };
+  return { orders, lostOrders, restoredKeys };
 }

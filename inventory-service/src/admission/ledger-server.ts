@@ -1,4 +1,4 @@
-import type { HeldOrder } from './recent-orders.ts';
+import type { OwningOrder } from './recent-orders.ts';
 
 /** A shard, and the run of the server that has it at present; a restart has another run id. */
 export interface ShardRun {
@@ -22,8 +22,12 @@ export interface LedgerServer {
   /** Those of the sales that the ledger does not know. */
   findUnknown(saleIds: readonly string[]): Promise<string[]>;
   /** Those of the orders that have no record, and those that have no idempotency key. */
-  findMissing(orders: readonly HeldOrder[]): Promise<{ records: HeldOrder[]; keys: HeldOrder[] }>;
+  findMissing(
+    orders: readonly OwningOrder[],
+  ): Promise<{ records: OwningOrder[]; keys: OwningOrder[] }>;
+  /** Those of the orders one of whose units could be given to somebody: it is free, or not issued. */
+  findForSale(orders: readonly OwningOrder[]): Promise<OwningOrder[]>;
   /** Writes idempotency keys back, each for what is left of its time; a key that is there stays. */
-  restoreKeys(orders: readonly HeldOrder[], now: Date): Promise<void>;
+  restoreKeys(orders: readonly OwningOrder[], now: Date): Promise<void>;
   fence(saleIds: readonly string[]): Promise<void>;
 }

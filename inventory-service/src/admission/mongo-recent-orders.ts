@@ -1,24 +1,22 @@
 import { mongo as driver } from 'mongoose';
 import { translateMongoError, type Mongo } from '@quicksale/shared/mongo';
 import { callMongo } from '../mongo-calls.ts';
-import type { HeldOrder, RecentOrders } from './recent-orders.ts';
+import type { OwningOrder, RecentOrders } from './recent-orders.ts';
 
-type OrderDocument = Omit<HeldOrder, 'id'> & {
-  _id: driver.ObjectId;
-  inventoryStatus: string;
-  units?: string[];
-};
+type OrderDocument = Omit<OwningOrder, 'id'> & { _id: driver.ObjectId };
 
 const projection = {
   saleId: 1,
   createdAt: 1,
   idempotencyDigest: 1,
   requestFingerprint: 1,
+  inventoryStatus: 1,
+  units: 1,
 } as const;
-const holding = {
-  inventoryStatus: { $in: ['PENDING', 'RESERVED'] },
+const owning = {
+  inventoryStatus: { $in: ['PENDING', 'RESERVED', 'SOLD'] },
   units: { $exists: true },
-};
+} satisfies driver.Filter<OrderDocument>;
 const pieceSize = 2_000;
 /** For one piece, not for all of them. */
 const pieceLimitMs = 10_000;
@@ -32,7 +30,7 @@ export function createMongoRecentOrders(mongo: Mongo): RecentOrders {
       // Ids are made in time order, right before the hold.
       const _id = { $gte: driver.ObjectId.createFromTime(Math.floor(from.getTime() / 1000)) };
       const cursor = orders().find(
-        { _id, ...holding },
+        { _id, ...owning },
         {
           projection,
           batchSize: pieceSize,
@@ -41,7 +39,7 @@ export function createMongoRecentOrders(mongo: Mongo): RecentOrders {
         },
       );
       try {
-        let piece: HeldOrder[] = [];
+        let piece: OwningOrder[] = [];
         for await (const document of cursor) {
           piece.push(fromDocument(document));
           if (piece.length < pieceSize) continue;
@@ -56,16 +54,16 @@ export function createMongoRecentOrders(mongo: Mongo): RecentOrders {
       }
     },
 
-    stillHeld: async (given) => {
+    stillOwning: async (given) => {
       if (given.length === 0) return [];
       const ids = given.map(({ id }) => new driver.ObjectId(id));
-      const filter = { _id: { $in: ids }, ...holding };
+      const filter = { _id: { $in: ids }, ...owning };
       const found = await callMongo(() => orders().find(filter, { projection }).toArray());
       return found.map(fromDocument);
     },
   };
 }
 
-function fromDocument({ _id, ...rest }: OrderDocument): HeldOrder {
+function fromDocument({ _id, ...rest }: OrderDocument): OwningOrder {
   return { id: _id.toHexString(), ...rest };
 }

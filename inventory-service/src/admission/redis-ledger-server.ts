@@ -1,6 +1,6 @@
 import { unavailable } from '@quicksale/shared/errors';
 import { askByKey, type RedisCommand, type RedisServers } from '@quicksale/shared/redis';
-import type { LedgerKeys } from '@quicksale/shared/stock-ledger';
+import { unitsByProduct, type LedgerKeys } from '@quicksale/shared/stock-ledger';
 import type { LedgerServer, ShardRun } from './ledger-server.ts';
 
 const keyLifeMs = 24 * 3_600_000;
@@ -74,6 +74,34 @@ export function createRedisLedgerServer(servers: RedisServers, keys: LedgerKeys)
           ({ idempotencyDigest }, index) => idempotencyDigest && idempotencyKeys[index] !== 1,
         ),
       };
+    },
+
+    findForSale: async (orders) => {
+      const owned = orders.flatMap((order) =>
+        Object.entries(unitsByProduct(order.units)).flatMap(([productId, numbers]) =>
+          numbers.map((number) => ({ order, productId, number })),
+        ),
+      );
+      const [next, free] = await Promise.all([
+        ask(
+          owned.map(({ order: { saleId }, productId }) => [
+            'hget',
+            keys.sale(saleId).stock,
+            `${productId}:next`,
+          ]),
+        ),
+        ask(
+          owned.map(({ order: { saleId }, productId, number }) => [
+            'zscore',
+            keys.free(saleId, productId),
+            String(number),
+          ]),
+        ),
+      ]);
+      const forSale = owned.filter(
+        ({ number }, index) => number >= Number(next[index] ?? 0) || free[index] !== null,
+      );
+      return [...new Set(forSale.map(({ order }) => order))];
     },
 
     restoreKeys: async (orders, now) => {
