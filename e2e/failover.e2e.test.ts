@@ -128,15 +128,17 @@ describe(`fault 6: a failover to a lagging replica while ${buyers} buyers want $
     async (way) => {
       await follow();
       const { productId, saleId } = await givenSale(system, stock, stock, { perBuyerLimit: 1 });
-      let accepted = 0;
+      const answeredAt: number[] = [];
       const moved = Promise.withResolvers<void>();
-      const move = eventually(() => expect(accepted).toBeGreaterThan(lag)).then(async () => {
-        // From here on nothing reaches the replica: nobody listens on that port.
-        await replica.connection.client.replicaof('127.0.0.1', '1');
-        const atBreak = accepted;
-        await eventually(() => expect(accepted).toBeGreaterThan(atBreak + lag));
-        await ways[way]?.(productId, () => accepted, moved.resolve);
-      });
+      const move = eventually(() => expect(answeredAt.length).toBeGreaterThan(lag)).then(
+        async () => {
+          // From here on nothing reaches the replica: nobody listens on that port.
+          await replica.connection.client.replicaof('127.0.0.1', '1');
+          const atBreak = answeredAt.length;
+          await eventually(() => expect(answeredAt.length).toBeGreaterThan(atBreak + lag));
+          await ways[way]?.(productId, () => answeredAt.length, moved.resolve);
+        },
+      );
       move.then(moved.resolve, moved.reject);
       const answers = await Promise.all(
         Array.from({ length: buyers }, async (_, index) => {
@@ -146,7 +148,7 @@ describe(`fault 6: a failover to a lagging replica while ${buyers} buyers want $
           if (index >= buyers - 150) await moved.promise;
           const order = { token, key: `failover-${way.length}`, productId, limitMs: 60_000 };
           const answer = await system.api.placeOrderUntilFinal(order);
-          if (answer.status === 201) accepted += 1;
+          if (answer.status === 201) answeredAt.push(performance.now());
           return { userId, ...answer };
         }),
       );
@@ -174,8 +176,10 @@ describe(`fault 6: a failover to a lagging replica while ${buyers} buyers want $
         .collection<{ _id: string; epoch: number }>('ledger-rebuilds');
       const lease = await leases.findOne({ _id: saleId });
       expect(lease?.epoch).toBeGreaterThan(1);
+      const gaps = answeredAt.map((at, index) => at - (answeredAt[index - 1] ?? at));
       process.stdout.write(
-        `failover, ${way}: ${accepted} accepted, ${orders.length} orders, epoch ${lease?.epoch}\n`,
+        `failover, ${way}: ${answeredAt.length} accepted, ${orders.length} orders, ` +
+          `longest time without a 201 ${Math.round(Math.max(...gaps))} ms, epoch ${lease?.epoch}\n`,
       );
     },
     120_000,
