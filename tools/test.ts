@@ -1,10 +1,12 @@
 // npm test: the checks, then integration and end-to-end tests on real servers, which this starts on
 // free ports in a temporary folder and stops again. `npm test -- int [jest arguments]` runs one level.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createProgressPrinter, startServers } from '@quicksale/local-stack';
+import { compareWithDocs, readSeenAnswers } from './answers-seen.ts';
 import { check } from './check.ts';
+import { allRoutes } from './openapi.ts';
 import { say } from './run-command.ts';
 import { runJest, type Tally } from './run-jest.ts';
 
@@ -24,10 +26,36 @@ async function run(): Promise<Tally> {
   if (level === 'int' || level === 'e2e') return withServers((env) => runLevel(level, args, env));
   if (level !== undefined) throw new Error(`npm test -- ${levels.join('|')} [jest arguments]`);
   const checked = await check();
-  const tested = await withServers(async (env) =>
-    sum(await runLevel('int', [], env), await runLevel('e2e', [], env)),
+  const tested = await withServers((env) =>
+    withAnswersWatched(env, async (watched) =>
+      sum(await runLevel('int', [], watched), await runLevel('e2e', [], watched)),
+    ),
   );
   return sum(checked, tested);
+}
+
+/** Runs tests and compares what the routes answered meanwhile with the API docs; that is one more test. */
+async function withAnswersWatched(
+  env: NodeJS.ProcessEnv,
+  work: (env: NodeJS.ProcessEnv) => Promise<Tally>,
+): Promise<Tally> {
+  const folder = mkdtempSync(join(tmpdir(), 'quicksale-answers-'));
+  const file = join(folder, 'answers.jsonl');
+  writeFileSync(file, '');
+  const watcher = new URL('./watch-answers.ts', import.meta.url).href;
+  try {
+    const tested = await work({
+      ...env,
+      QUICKSALE_ANSWERS_FILE: file,
+      NODE_OPTIONS: `${env.NODE_OPTIONS ?? ''} --import ${watcher}`,
+    });
+    const wrong = compareWithDocs(allRoutes, readSeenAnswers(file));
+    for (const sentence of wrong) say(sentence);
+    say(`${wrong.length === 0 ? 'ok  ' : 'FAIL'} answers and API docs agree`);
+    return sum(tested, { passed: Number(wrong.length === 0), failed: Number(wrong.length > 0) });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 const runLevel = (level: Level, args: readonly string[], env: NodeJS.ProcessEnv) =>

@@ -16,13 +16,12 @@ import {
 } from '@quicksale/shared/process';
 import manifest from '../package.json' with { type: 'json' };
 import type { AuthServiceConfig } from './config.ts';
-import { keysRoutes } from './keys/keys.routes.ts';
 import { createPasswordHasher } from './passwords/password-hasher.ts';
+import { publicRoutes } from './routes.ts';
 import { createAccessTokenIssuer } from './sessions/issue-access-token.ts';
 import { createMongoSessionStore } from './sessions/mongo-session-store.ts';
-import { sessionsRoutes } from './sessions/sessions.routes.ts';
 import { createMongoUserStore } from './users/mongo-user-store.ts';
-import { internalUsersRoutes, usersRoutes } from './users/users.routes.ts';
+import { internalUsersRoutes } from './users/users.routes.ts';
 
 export interface AuthService extends Service {
   app: Express;
@@ -72,8 +71,8 @@ export function buildService(
       clock,
       fetchJwks: () => Promise.resolve({ keys }),
     }),
-    routes: [
-      ...sessionsRoutes({
+    routes: publicRoutes({
+      sessions: {
         deps,
         loginLimiter: createRateLimiter({
           store: limitStore,
@@ -81,10 +80,10 @@ export function buildService(
           policy: { name: 'login', ...config.loginLimit },
         }),
         merchantSignUp: config.merchantSignUp === 'on',
-      }),
-      ...usersRoutes(users),
-      ...keysRoutes(keys),
-    ],
+      },
+      users,
+      keys,
+    }),
   });
   const http = httpPart({ app, port: config.port, host: config.host });
   const indexes = {

@@ -28,41 +28,34 @@ import { createAdmission } from './admission/admission.ts';
 import { createMongoRecentOrders } from './admission/mongo-recent-orders.ts';
 import { createRedisLedgerServer } from './admission/redis-ledger-server.ts';
 import { createAuditMetrics } from './audit/audit-metrics.ts';
-import { auditRoutes } from './audit/audit.routes.ts';
 import { createAuditor } from './audit/auditor.ts';
 import { repairs as allRepairs, type Repair } from './audit/drift.ts';
 import { createMongoOrderBooks } from './audit/mongo-order-books.ts';
 import { createMongoSaleHistory } from './audit/mongo-sale-history.ts';
 import { createRedisLedgerBooks } from './audit/redis-ledger-books.ts';
 import type { InventoryServiceConfig } from './config.ts';
-import { holdRoutes } from './holds/holds.routes.ts';
 import { createMongoConfirmationStore } from './holds/mongo-confirmation-store.ts';
 import { orderCreatedConsumer } from './holds/order-created.consumer.ts';
 import { finishPending } from './products/finish-product.ts';
 import { createFreshListing } from './products/fresh-listing.ts';
 import { createMongoProductStore, createProductIndexes } from './products/mongo-product-store.ts';
-import { productChangeRoutes } from './products/product-change.routes.ts';
-import { productListRoutes } from './products/product-list.routes.ts';
-import { productRoutes } from './products/products.routes.ts';
 import { createMongoSaleStore } from './sales/mongo-sale-store.ts';
 import {
   createMongoTimedSaleStore,
   createTimedSaleIndexes,
 } from './sales/mongo-timed-sale-store.ts';
 import { runSales } from './sales/run-sales.ts';
-import { saleChangeRoutes } from './sales/sale-change.routes.ts';
 import { createHttpUnrecordedHolds } from './rebuild/http-unrecorded-holds.ts';
 import { createMongoRebuildLeases } from './rebuild/mongo-rebuild-leases.ts';
 import { createMongoSaleOrders } from './rebuild/mongo-sale-orders.ts';
 import { createRebuildMetrics } from './rebuild/rebuild-metrics.ts';
 import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
+import { publicRoutes } from './routes.ts';
 import { createRebuildRunner } from './rebuild/run-rebuilds.ts';
-import { saleRoutes } from './sales/sales.routes.ts';
 import { followAllMovements, followRecentMovements } from './stock/follow-movements.ts';
-import { movementRoutes } from './stock/movements.routes.ts';
 import { createHttpHouseOrders } from './stock/http-house-orders.ts';
 import { createMongoMovementStore, createMovementIndexes } from './stock/mongo-movement-store.ts';
-import { arrivalRoutes, stockRoutes } from './stock/stock.routes.ts';
+import { arrivalRoutes } from './stock/stock.routes.ts';
 
 export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
@@ -149,20 +142,14 @@ export function buildService(
         audience: config.jwtAudience,
         clock,
       }),
-    routes: [
-      ...productListRoutes({
-        ...deps,
-        listing: createFreshListing({ products: deps.products, clock }),
-      }),
-      ...productRoutes({ ...deps, currency: config.currency }),
-      ...productChangeRoutes(deps),
-      ...movementRoutes(deps),
-      ...stockRoutes(deps),
-      ...saleRoutes(deps),
-      ...saleChangeRoutes(deps),
-      ...auditRoutes({ ...deps, books, history: createMongoSaleHistory(mongo) }),
-      ...holdRoutes({ ...deps, confirmations: createMongoConfirmationStore(mongo) }),
-    ],
+    routes: publicRoutes({
+      ...deps,
+      listing: createFreshListing({ products: deps.products, clock }),
+      currency: config.currency,
+      books,
+      history: createMongoSaleHistory(mongo),
+      confirmations: createMongoConfirmationStore(mongo),
+    }),
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 

@@ -43,7 +43,6 @@ import { createExpirySweep } from './expiry/sweep-due.ts';
 import { houseOrderRoutes } from './house-orders/house-orders.routes.ts';
 import { createEarlyAnswers } from './intake/early-answers.ts';
 import { createGroupRecorder } from './intake/group-recorder.ts';
-import { intakeRoutes } from './intake/intake.routes.ts';
 import { createMongoBlocks, createOrderNumbers } from './intake/order-numbers.ts';
 import type { PlaceOrderResult } from './intake/place-order.ts';
 import { recordHolds, type Hold } from './intake/record-holds.ts';
@@ -51,7 +50,6 @@ import { createMongoRefusals, createRefusalCounts } from './intake/refusal-count
 import { refusalError } from './intake/refusal.ts';
 import { createReserveBatcher } from './intake/reserve-batcher.ts';
 import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
-import { orderRoutes } from './orders/orders.routes.ts';
 import { createHttpStockArrivals } from './outbox/http-stock-arrivals.ts';
 import { createRelay } from './outbox/relay.ts';
 import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts';
@@ -61,6 +59,7 @@ import { createStuckOrdersGauge } from './outbox/stuck-orders.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
 import { createMongoSaleUnits } from './rebuild/mongo-sale-units.ts';
 import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
+import { publicRoutes } from './routes.ts';
 
 export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
@@ -173,10 +172,7 @@ export function buildService(
         clock,
       }),
     answerOnce: createAnswerOnce({ store: createMongoAnswerStore(mongo), clock, random }),
-    routes: [
-      ...intakeRoutes(intake),
-      ...orderRoutes({ clock, orders, early, relay, releaseUnits }),
-    ],
+    routes: publicRoutes({ ...intake, relay, releaseUnits }),
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 

@@ -16,6 +16,7 @@ export function keysRoutes(keys: readonly PublicJwk[]): readonly Route[] {
   return [
     route(
       {
+        operationId: 'listKeys',
         method: 'get',
         path: '/.well-known/jwks.json',
         summary: 'Public keys of access tokens (RFC 7517)',

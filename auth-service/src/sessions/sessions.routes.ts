@@ -35,6 +35,7 @@ export function sessionsRoutes(options: SessionsRoutesOptions): readonly Route[]
   return [
     route(
       {
+        operationId: 'register',
         method: 'post',
         path: '/api/auth/register',
         summary: 'Register and sign in',
@@ -54,6 +55,7 @@ export function sessionsRoutes(options: SessionsRoutesOptions): readonly Route[]
     ),
     route(
       {
+        operationId: 'logIn',
         method: 'post',
         path: '/api/auth/login',
         summary: 'Sign in with a password',
@@ -73,6 +75,7 @@ export function sessionsRoutes(options: SessionsRoutesOptions): readonly Route[]
     ),
     route(
       {
+        operationId: 'refreshSession',
         method: 'post',
         path: '/api/auth/refresh',
         summary: 'Trade a refresh token for new tokens; each works once',
@@ -89,6 +92,7 @@ export function sessionsRoutes(options: SessionsRoutesOptions): readonly Route[]
     ),
     route(
       {
+        operationId: 'logOut',
         method: 'post',
         path: '/api/auth/logout',
         summary: 'Sign out; the access token lives out its minutes',

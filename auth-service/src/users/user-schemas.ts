@@ -22,10 +22,12 @@ export const newAccountSchema = z.strictObject({
   lastName: nameSchema,
 });
 
-export const userSchema = z.object({
-  id: z.string(),
-  email: z.string(),
-  firstName: z.string(),
-  lastName: z.string(),
-  role: z.enum(roles),
-});
+export const userSchema = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    firstName: z.string(),
+    lastName: z.string(),
+    role: z.enum(roles),
+  })
+  .meta({ id: 'User' });

@@ -10,6 +10,7 @@ export function usersRoutes(users: UserStore): readonly Route[] {
   return [
     route(
       {
+        operationId: 'readOwnAccount',
         method: 'get',
         path: '/api/users/me',
         summary: 'Your own account',
@@ -32,6 +33,7 @@ export function internalUsersRoutes(deps: AddUserDeps): readonly Route[] {
   return [
     route(
       {
+        operationId: 'makeAdmin',
         method: 'post',
         path: '/internal/admins',
         summary: 'Make an administrator',

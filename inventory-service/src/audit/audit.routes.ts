@@ -17,63 +17,65 @@ const units = z.number().int();
 const known = units.nullable();
 
 /** The books of a sale in an answer; `units` has a line per unit and order that had it. */
-export const auditReply = z.object({
-  saleId: objectId,
-  kind: z.enum(['standing', 'timed']),
-  at: z.string(),
-  epoch: known,
-  products: z.array(
-    z.object({
-      productId: objectId,
-      lastUnit: units,
-      available: known,
-      held: known,
-      committed: known,
-      gone: known,
-    }),
-  ),
-  movements: z.array(
-    z.object({
-      movementId: z.string(),
-      productId: objectId,
-      reason: z.string(),
-      units,
-      firstUnit: units,
-      lastUnit: units,
-      by: z.string(),
-      at: z.string(),
-    }),
-  ),
-  units: z.array(
-    z.object({
-      productId: objectId,
-      unit: units,
-      orderId: objectId,
-      orderNumber: z.string(),
-      kind: z.enum(['order', 'house']),
-      userId: z.string(),
-      place: z.enum(['held', 'sold', 'given-back']),
-      status: z.string(),
-      takenAt: z.string(),
-      at: z.string(),
-      by: z.string(),
-      reason: z.string(),
-    }),
-  ),
-  refusals: z.array(z.object({ reason: z.string(), count: units })),
-  drifts: z.array(
-    z.object({
-      drift: z.string(),
-      productId: z.string().nullable(),
-      unit: known,
-      orderId: z.string().nullable(),
-      expected: known,
-      found: known,
-    }),
-  ),
-  verdict: z.enum(['ok', 'drift', 'unjudged']),
-  reason: z.string(),
-});
+export const auditReply = z
+  .object({
+    saleId: objectId,
+    kind: z.enum(['standing', 'timed']),
+    at: z.string(),
+    epoch: known,
+    products: z.array(
+      z.object({
+        productId: objectId,
+        lastUnit: units,
+        available: known,
+        held: known,
+        committed: known,
+        gone: known,
+      }),
+    ),
+    movements: z.array(
+      z.object({
+        movementId: z.string(),
+        productId: objectId,
+        reason: z.string(),
+        units,
+        firstUnit: units,
+        lastUnit: units,
+        by: z.string(),
+        at: z.string(),
+      }),
+    ),
+    units: z.array(
+      z.object({
+        productId: objectId,
+        unit: units,
+        orderId: objectId,
+        orderNumber: z.string(),
+        kind: z.enum(['order', 'house']),
+        userId: z.string(),
+        place: z.enum(['held', 'sold', 'given-back']),
+        status: z.string(),
+        takenAt: z.string(),
+        at: z.string(),
+        by: z.string(),
+        reason: z.string(),
+      }),
+    ),
+    refusals: z.array(z.object({ reason: z.string(), count: units })),
+    drifts: z.array(
+      z.object({
+        drift: z.string(),
+        productId: z.string().nullable(),
+        unit: known,
+        orderId: z.string().nullable(),
+        expected: known,
+        found: known,
+      }),
+    ),
+    verdict: z.enum(['ok', 'drift', 'unjudged']),
+    reason: z.string(),
+  })
+  .meta({ id: 'AuditReport' });
 
 /** The books of a sale, for its owner; somebody else's sale does not exist for them. */
 export function auditRoutes(deps: AuditRoutesDeps): Route[] {
@@ -89,6 +91,7 @@ export function auditRoutes(deps: AuditRoutesDeps): Route[] {
   return [
     route(
       {
+        operationId: 'auditSale',
         method: 'get',
         path: '/api/sales/:id/audit',
         summary: 'Read the books of a sale: every unit, every movement, and whether they agree',

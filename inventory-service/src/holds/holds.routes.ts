@@ -35,6 +35,7 @@ export function holdRoutes(deps: HoldRoutesDeps): Route[] {
   return [
     route(
       {
+        operationId: 'placeHold',
         method: 'post',
         path: reservePath,
         summary: 'Put units aside until a deadline, for an order that names the hold',
@@ -83,6 +84,7 @@ export function holdRoutes(deps: HoldRoutesDeps): Route[] {
      */
     route(
       {
+        operationId: 'releaseHold',
         method: 'post',
         path: '/api/inventory/release',
         summary: 'Give the units of a hold back',
@@ -99,6 +101,7 @@ export function holdRoutes(deps: HoldRoutesDeps): Route[] {
     ),
     route(
       {
+        operationId: 'confirmHold',
         method: 'post',
         path: '/api/inventory/confirm',
         summary: 'Take the units of a hold out of stock for good',

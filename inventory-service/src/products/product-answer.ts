@@ -12,25 +12,27 @@ export const objectId = z.string().regex(/^[0-9a-f]{24}$/, '24 hexadecimal digit
 const units = z.number().int().nullable();
 
 /** A product in an answer. */
-export const productReply = z.object({
-  _id: objectId,
-  merchantId: objectId,
-  saleId: objectId,
-  sku: z.string(),
-  name: z.string(),
-  description: z.string(),
-  category: z.string(),
-  price: z.number(),
-  originalPrice: z.number().optional(),
-  currency: z.string(),
-  stock: units,
-  reserved: units,
-  available: units,
-  archived: z.boolean(),
-  version: z.number().int(),
-  createdAt: z.string(),
-  updatedAt: z.string(),
-});
+export const productReply = z
+  .object({
+    _id: objectId,
+    merchantId: objectId,
+    saleId: objectId,
+    sku: z.string(),
+    name: z.string(),
+    description: z.string(),
+    category: z.string(),
+    price: z.number(),
+    originalPrice: z.number().optional(),
+    currency: z.string(),
+    stock: units,
+    reserved: units,
+    available: units,
+    archived: z.boolean(),
+    version: z.number().int(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .meta({ id: 'Product' });
 
 export type StockReader = Pick<StockLedger, 'shownStock'>;
 

@@ -22,6 +22,7 @@ export function productChangeRoutes(deps: ProductChangeRoutesDeps): Route[] {
   return [
     route(
       {
+        operationId: 'changeProduct',
         method: 'patch',
         path,
         summary: 'Change a product that you have read',
@@ -49,6 +50,7 @@ export function productChangeRoutes(deps: ProductChangeRoutesDeps): Route[] {
     ),
     route(
       {
+        operationId: 'archiveProduct',
         method: 'delete',
         path,
         summary: 'Archive a product',

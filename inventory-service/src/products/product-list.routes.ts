@@ -50,6 +50,7 @@ export function productListRoutes(deps: ListDeps): Route[] {
   return [
     route(
       {
+        operationId: 'listProducts',
         method: 'get',
         path,
         summary: 'List products with their stock at this moment',

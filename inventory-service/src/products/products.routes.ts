@@ -15,6 +15,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
   return [
     route(
       {
+        operationId: 'createProduct',
         method: 'post',
         path: '/api/inventory/products',
         summary: 'Create a product',
@@ -41,6 +42,7 @@ export function productRoutes(deps: ProductRoutesDeps): Route[] {
     ),
     route(
       {
+        operationId: 'readProduct',
         method: 'get',
         path: '/api/inventory/products/:id',
         summary: 'Read a product with its stock at this moment',

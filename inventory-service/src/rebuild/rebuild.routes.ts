@@ -13,6 +13,7 @@ export function rebuildRoutes(deps: RunRebuildsDeps): Route[] {
   return [
     route(
       {
+        operationId: 'rebuildSale',
         method: 'post',
         path: '/internal/sales/:id/rebuild',
         summary: 'Write the ledger of a sale anew',

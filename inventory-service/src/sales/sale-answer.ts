@@ -8,32 +8,34 @@ import { saleState, saleStates, type TimedSale } from './timed-sale.ts';
 const units = z.number().int().nullable();
 
 /** A timed sale in an answer; its stock is the ledger's at this moment, null when not known. */
-export const saleReply = z.object({
-  _id: objectId,
-  merchantId: objectId,
-  name: z.string(),
-  state: z.enum(saleStates),
-  opensAt: z.string(),
-  closesAt: z.string(),
-  perBuyerLimit: z.number().int(),
-  holdMs: z.number().int(),
-  durability: z.enum(['safe', 'fast']),
-  currency: z.string(),
-  items: z.array(
-    z.object({
-      productId: objectId,
-      sku: z.string(),
-      name: z.string(),
-      price: z.number(),
-      stock: units,
-      reserved: units,
-      available: units,
-    }),
-  ),
-  version: z.number().int(),
-  createdAt: z.string(),
-  updatedAt: z.string(),
-});
+export const saleReply = z
+  .object({
+    _id: objectId,
+    merchantId: objectId,
+    name: z.string(),
+    state: z.enum(saleStates),
+    opensAt: z.string(),
+    closesAt: z.string(),
+    perBuyerLimit: z.number().int(),
+    holdMs: z.number().int(),
+    durability: z.enum(['safe', 'fast']),
+    currency: z.string(),
+    items: z.array(
+      z.object({
+        productId: objectId,
+        sku: z.string(),
+        name: z.string(),
+        price: z.number(),
+        stock: units,
+        reserved: units,
+        available: units,
+      }),
+    ),
+    version: z.number().int(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .meta({ id: 'Sale' });
 
 /** Sales as clients see them, with all their stock read in one round trip. */
 export async function saleAnswers(ledger: StockReader, sales: readonly TimedSale[], nowMs: number) {

@@ -52,9 +52,10 @@ export function saleChangeRoutes(deps: AdvanceDeps): Route[] {
     'dependency-unavailable',
   ] as const;
 
-  const stateRoute = (name: string, summary: string, change: SaleChange) =>
+  const stateRoute = (name: 'pause' | 'resume' | 'close', summary: string, change: SaleChange) =>
     route(
       {
+        operationId: `${name}Sale`,
         method: 'post',
         path: `${path}/${name}`,
         summary,
@@ -70,6 +71,7 @@ export function saleChangeRoutes(deps: AdvanceDeps): Route[] {
   return [
     route(
       {
+        operationId: 'changeSale',
         method: 'patch',
         path,
         summary: 'Change the terms of a sale: all before it opens, some later',
@@ -91,6 +93,7 @@ export function saleChangeRoutes(deps: AdvanceDeps): Route[] {
     stateRoute('close', 'End a sale for good: what is left goes back into your stock', close),
     route(
       {
+        operationId: 'restockSale',
         method: 'post',
         path: `${path}/restock`,
         summary: 'Move further units from your stock into a sale',

@@ -27,6 +27,7 @@ export function saleRoutes(deps: CreateSaleDeps): Route[] {
   return [
     route(
       {
+        operationId: 'createSale',
         method: 'post',
         path,
         summary: 'Create a sale: its units move from your stock into it',
@@ -54,6 +55,7 @@ export function saleRoutes(deps: CreateSaleDeps): Route[] {
     ),
     route(
       {
+        operationId: 'readSale',
         method: 'get',
         path: `${path}/:id`,
         summary: 'Read a sale with its stock at this moment',
@@ -73,6 +75,7 @@ export function saleRoutes(deps: CreateSaleDeps): Route[] {
     ),
     route(
       {
+        operationId: 'listSales',
         method: 'get',
         path,
         summary: 'List sales, newest first, with their stock at this moment',

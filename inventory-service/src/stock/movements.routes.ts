@@ -28,17 +28,19 @@ const restock = z.strictObject({
   reason: z.enum(restockReasons),
 });
 
-const movementReply = z.object({
-  _id: z.string(),
-  saleId: objectId,
-  productId: objectId,
-  reason: z.enum(movementReasons),
-  units: z.number().int(),
-  firstUnit: z.number().int(),
-  lastUnit: z.number().int(),
-  by: z.string(),
-  at: z.string(),
-});
+const movementReply = z
+  .object({
+    _id: z.string(),
+    saleId: objectId,
+    productId: objectId,
+    reason: z.enum(movementReasons),
+    units: z.number().int(),
+    firstUnit: z.number().int(),
+    lastUnit: z.number().int(),
+    by: z.string(),
+    at: z.string(),
+  })
+  .meta({ id: 'Movement' });
 
 const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
@@ -62,6 +64,7 @@ export function movementRoutes(deps: MovementRoutesDeps): Route[] {
      */
     route(
       {
+        operationId: 'restockProduct',
         method: 'post',
         path: restockPath,
         summary: 'Add units to the stock of a product',
@@ -109,6 +112,7 @@ export function movementRoutes(deps: MovementRoutesDeps): Route[] {
     ),
     route(
       {
+        operationId: 'listMovements',
         method: 'get',
         path: '/api/inventory/products/:id/movements',
         summary: 'List what came into the stock of a product, newest first',

@@ -16,6 +16,7 @@ export function stockRoutes(deps: SetStockDeps): Route[] {
   return [
     route(
       {
+        operationId: 'setStock',
         method: 'put',
         path: '/api/inventory/products/:id/stock',
         summary: 'Set the stock of a product that you have read',
@@ -76,6 +77,7 @@ export function arrivalRoutes(deps: ReceiveDeps): Route[] {
   return [
     route(
       {
+        operationId: 'acknowledgeMovement',
         method: 'post',
         path: '/internal/movements',
         summary: 'Acknowledge units that have moved into a sale',

@@ -16,6 +16,7 @@ export function houseOrderRoutes(deps: PlaceHouseOrderDeps): Route[] {
   return [
     route(
       {
+        operationId: 'placeHouseOrder',
         method: 'post',
         path: '/internal/house-orders',
         summary: 'Take units out of a sale for the house',

@@ -1,6 +1,5 @@
-import { z } from 'zod';
 import { route, type Route } from '@quicksale/shared/http';
-import { creationAnswer } from '@quicksale/shared/orders';
+import { creationAnswer, creationReply } from '@quicksale/shared/orders';
 import { orderRequest } from './order-request.ts';
 import { placeOrder, type PlaceOrderDeps } from './place-order.ts';
 import { refusalError } from './refusal.ts';
@@ -8,20 +7,19 @@ import { refusalError } from './refusal.ts';
 /** Scope of an idempotency key: the same key on another route is another key. */
 const keyScope = 'POST /api/orders';
 
-const createdOrder = z.object({ message: z.string(), order: z.looseObject({ _id: z.string() }) });
-
 /** POST /api/orders. */
 export function intakeRoutes(deps: PlaceOrderDeps): Route[] {
   return [
     route(
       {
+        operationId: 'placeOrder',
         method: 'post',
         path: '/api/orders',
         summary: 'Place an order',
         access: 'signed-in',
         body: orderRequest,
         idempotent: true,
-        replies: { 201: createdOrder },
+        replies: { 201: creationReply },
         errors: [
           'idempotency-key-reused',
           'sold-out',

@@ -1,5 +1,50 @@
+import { z } from 'zod';
+import { inventoryStatuses, paymentStatuses, statuses } from '@quicksale/shared/contracts';
 import { toWire } from '@quicksale/shared/money';
-import { cancelledUnits, wireItem, type Order } from '@quicksale/shared/orders';
+import { address, cancelledUnits, itemReply, wireItem, type Order } from '@quicksale/shared/orders';
+
+const amount = z.number();
+const time = z.iso.datetime();
+
+/** An order in an answer. Amounts are in major units of its currency. */
+export const orderReply = z
+  .object({
+    _id: z.string(),
+    orderNumber: z.string(),
+    userId: z.string(),
+    saleId: z.string(),
+    items: z.array(itemReply.extend({ cancelled: z.number().int().optional() })),
+    subtotal: amount,
+    taxAmount: amount,
+    shippingCost: amount,
+    discount: amount,
+    totalAmount: amount,
+    currency: z.string(),
+    shippingAddress: address.optional(),
+    billingAddress: address.optional(),
+    status: z.enum(statuses),
+    inventoryStatus: z.enum(inventoryStatuses),
+    paymentStatus: z.enum(paymentStatuses),
+    version: z.number().int(),
+    history: z.array(
+      z.object({
+        version: z.number().int(),
+        from: z.enum(statuses).nullable(),
+        to: z.enum(statuses),
+        at: time,
+        reason: z.string().optional(),
+        cancelled: z
+          .array(z.object({ productId: z.string(), quantity: z.number().int() }))
+          .readonly()
+          .optional(),
+      }),
+    ),
+    idempotencyKey: z.string(),
+    expiresAt: time.nullable(),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'Order' });
 
 /** An item and, once some of it is cancelled, how much. */
 function itemsView(order: Order) {

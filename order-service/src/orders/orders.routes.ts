@@ -5,12 +5,11 @@ import { route, type Route } from '@quicksale/shared/http';
 import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
 import { objectId, orderItems } from '@quicksale/shared/orders';
 import { cancelOrder, type CancelOrderDeps } from './cancel-order.ts';
-import { orderView } from './order-view.ts';
+import { orderReply, orderView } from './order-view.ts';
 import { readOrder, type ReadOrderDeps } from './read-order.ts';
 
-const order = z.looseObject({ _id: z.string(), status: z.enum(statuses), version: z.number() });
 const page = z.object({
-  data: z.array(order),
+  data: z.array(orderReply),
   page: z.object({ next: z.string().nullable() }),
 });
 
@@ -38,7 +37,7 @@ const beingRecorded = () =>
     retryAfterSeconds: 1,
   });
 
-type OrderRoutesDeps = CancelOrderDeps & ReadOrderDeps;
+export type OrderRoutesDeps = CancelOrderDeps & ReadOrderDeps;
 
 /** Reads and changes of one's own orders; somebody else's order does not exist. */
 export function orderRoutes(deps: OrderRoutesDeps): Route[] {
@@ -47,12 +46,13 @@ export function orderRoutes(deps: OrderRoutesDeps): Route[] {
     ...(['post', 'delete'] as const).map((method) => cancelRoute(deps, method)),
     route(
       {
+        operationId: 'readOrder',
         method: 'get',
         path: '/api/orders/:id',
         summary: 'Read one of your orders',
         access: 'signed-in',
         params: z.object({ id: objectId }),
-        replies: { 200: order, 304: undefined },
+        replies: { 200: orderReply, 304: undefined },
         errors: ['not-found', 'order-being-recorded', 'dependency-unavailable'],
       },
       async ({ params }, { principal, header }) => {
@@ -66,6 +66,7 @@ export function orderRoutes(deps: OrderRoutesDeps): Route[] {
     ),
     route(
       {
+        operationId: 'listOrders',
         method: 'get',
         path: '/api/orders',
         summary: 'List your orders, newest first',
@@ -95,6 +96,7 @@ export function orderRoutes(deps: OrderRoutesDeps): Route[] {
 function cancelRoute(deps: CancelOrderDeps, method: 'post' | 'delete'): Route {
   return route(
     {
+      operationId: method === 'post' ? 'cancelOrder' : 'deleteOrder',
       method,
       path: method === 'post' ? '/api/orders/:id/cancel' : '/api/orders/:id',
       summary: 'Cancel one of your orders, or some units of it, before it is shipped',
@@ -103,7 +105,7 @@ function cancelRoute(deps: CancelOrderDeps, method: 'post' | 'delete'): Route {
       body: cancelBody.optional(),
       idempotent: 'stored',
       keyScope: cancelScope,
-      replies: { 200: order },
+      replies: { 200: orderReply },
       errors: [
         'not-found',
         'order-state-conflict',

@@ -8,6 +8,7 @@ export function rebuildRoutes(deps: RecordSaleDeps): Route[] {
   return [
     route(
       {
+        operationId: 'recordSale',
         method: 'post',
         path: '/internal/sales/:id/record',
         summary: 'Record the unrecorded holds of a fenced sale',

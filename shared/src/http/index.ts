@@ -1,4 +1,5 @@
 export { createAdminApp, type ReadinessCheck } from './admin-app.ts';
+export type { SentAnswer } from './watch-answer.ts';
 export { bareApp, closeApp, createApp, healthHandler } from './create-app.ts';
 export {
   entityTag,

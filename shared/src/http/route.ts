@@ -10,6 +10,7 @@ import { readIdempotencyKey } from './idempotency-key.ts';
 import { sendReply, type StreamedBody } from './sent-reply.ts';
 import { sendOneAnswer } from './stored-answer.ts';
 import { validate } from './validate.ts';
+import { watchAnswer } from './watch-answer.ts';
 
 /** Largest request body, in bytes. */
 export const maxBodyBytes = 16 * 1024;
@@ -40,6 +41,8 @@ export interface RouteSpec<
   B extends z.ZodType,
   R extends Replies,
 > {
+  /** Unique in the whole API: the name of the call in the API docs. */
+  operationId: string;
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   path: string;
   summary: string;
@@ -175,6 +178,8 @@ export function mountRoutes(app: Express, routes: readonly Route[], deps: RouteD
     if (spec.idempotent === 'stored' && (!deps.answerOnce || spec.access === 'public'))
       throw new Error(`${spec.method} ${spec.path} has nowhere or nobody to keep its answers for`);
     const bodyParts = spec.body ? [requireJson, parseJson] : [];
-    app[spec.method](spec.path, ...bodyParts, (req, res) => handle(req, res, deps));
+    app[spec.method](spec.path, watchAnswer(spec), ...bodyParts, (req, res) =>
+      handle(req, res, deps),
+    );
   }
 }

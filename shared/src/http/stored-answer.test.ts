@@ -35,6 +35,7 @@ it.each([
 ] as const)('a %s route needs a place and a person to keep answers for', (access, hasStore) => {
   const stored = route(
     {
+      operationId: 'x',
       method: 'post',
       path: '/x',
       summary: 'x',

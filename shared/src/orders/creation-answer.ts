@@ -1,5 +1,42 @@
+import { z } from 'zod';
 import { toWire } from '../money/money.ts';
 import type { Order } from './order.ts';
+
+/** An item in an answer. Amounts are in major units: 9.5 is nine and a half. */
+export const itemReply = z
+  .object({
+    productId: z.string(),
+    sku: z.string(),
+    name: z.string(),
+    unitPrice: z.number(),
+    quantity: z.number().int(),
+  })
+  .meta({ id: 'OrderItem' });
+
+/** The 201 of POST /api/orders. */
+export const creationReply = z
+  .object({
+    message: z.literal('Order created successfully'),
+    order: z.object({
+      _id: z.string(),
+      orderNumber: z.string(),
+      userId: z.string(),
+      saleId: z.string(),
+      items: z.array(itemReply),
+      totalAmount: z.number(),
+      currency: z.string(),
+      status: z.literal('PENDING'),
+      inventoryStatus: z.literal('PENDING'),
+      idempotencyKey: z.string(),
+      createdAt: z.iso.datetime(),
+      reservation: z.object({
+        /** Until when it must be paid; null where nothing is to be paid. */
+        expiresAt: z.iso.datetime().nullable(),
+        units: z.number().int(),
+      }),
+    }),
+  })
+  .meta({ id: 'CreatedOrder' });
 
 /**
  * Body of the 201 of POST /api/orders, as the bytes that are sent. Only facts of the creation are in

@@ -10,7 +10,8 @@ export {
   type OrderChange,
   type PayFact,
 } from './apply-fact.ts';
-export { creationAnswer, wireItem } from './creation-answer.ts';
+export { address } from './address.ts';
+export { creationAnswer, creationReply, itemReply, wireItem } from './creation-answer.ts';
 export { holdFromOrder, type RecordedOrder } from './hold-from-order.ts';
 export { createMemoryOrderStore } from './memory-order-store.ts';
 export { createMongoOrderStore, createOrderIndexes } from './mongo-order-store.ts';

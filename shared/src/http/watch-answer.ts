@@ -1,0 +1,48 @@
+import { channel } from 'node:diagnostics_channel';
+import type { RequestHandler } from 'express';
+import type { Route } from './route.ts';
+
+/** An answer as it went out. */
+export interface SentAnswer {
+  spec: Route['spec'];
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+/**
+ * Where every answer of a route is published, whole, while somebody listens: that is how the tests
+ * compare all that was ever answered with the API docs. It costs nothing while nobody does.
+ */
+export const answers = channel('quicksale.http.answer');
+
+/** Publishes the answer to a request, whether the route or a middleware before it gives it. */
+export const watchAnswer =
+  (spec: Route['spec']): RequestHandler =>
+  (_req, res, next) => {
+    if (answers.hasSubscribers) {
+      const chunks: Buffer[] = [];
+      const { write, end } = res;
+      const keep = (chunk: unknown) => {
+        if (typeof chunk === 'string' || chunk instanceof Uint8Array)
+          chunks.push(Buffer.from(chunk));
+      };
+      res.write = ((...args: Parameters<typeof write>) => {
+        keep(args[0]);
+        return write.apply(res, args);
+      }) as typeof write;
+      res.end = ((...args: Parameters<typeof end>) => {
+        keep(args[0]);
+        return end.apply(res, args);
+      }) as typeof end;
+      res.once('finish', () =>
+        answers.publish({
+          spec,
+          status: res.statusCode,
+          contentType: String(res.getHeader('content-type') ?? ''),
+          body: Buffer.concat(chunks).toString(),
+        } satisfies SentAnswer),
+      );
+    }
+    next();
+  };
