@@ -5,10 +5,10 @@ import { route } from '@quicksale/shared/http';
 import { compareWithDocs } from './answers-seen.ts';
 import { allRoutes, openApiDocument, openApiText } from './openapi.ts';
 
-const committed = new URL('../gateway/src/docs/openapi.json', import.meta.url);
+const committed = new URL('../gateway/src/pages/openapi.json', import.meta.url);
 
 describe('the API docs', () => {
-  it('are what the contracts say (node tools/openapi.ts > gateway/src/docs/openapi.json)', () => {
+  it('are what the contracts say (node tools/openapi.ts > gateway/src/pages/openapi.json)', () => {
     expect(readFileSync(committed, 'utf8')).toBe(openApiText());
   });
 

@@ -1,4 +1,4 @@
-// Writes the API docs' document: node tools/openapi.ts > gateway/src/docs/openapi.json
+// Writes the API docs' document: node tools/openapi.ts > gateway/src/pages/openapi.json
 import { pathToFileURL } from 'node:url';
 import { publicRoutes as authRoutes } from '@quicksale/auth-service/routes';
 import { publicRoutes as inventoryRoutes } from '@quicksale/inventory-service/routes';

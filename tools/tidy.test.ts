@@ -62,12 +62,14 @@ describe.each(scripts)('%s', (file) => {
 
 describe('the error registry', () => {
   it('is what docs/errors.md says, both ways', () => {
-    const rows = [...read('docs/errors.md').matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| ([^|]+) \|/gm)];
-    const documented = rows.map(([, code, status, title]) => [code, Number(status), title?.trim()]);
-    const registered = Object.entries(errorRegistry).map(([code, { status, title }]) => [
-      code,
-      status,
-      title,
+    const rows = [
+      ...read('docs/errors.md').matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| ([^|]+) \| ([^|]+) \|/gm),
+    ];
+    const documented = rows.map(([, code, status, title, advice]) => [
+      ...[code, Number(status), title?.trim(), advice?.trim()],
+    ]);
+    const registered = Object.entries(errorRegistry).map(([code, { status, title, advice }]) => [
+      ...[code, status, title, advice],
     ]);
     expect(documented).toEqual(registered);
   });

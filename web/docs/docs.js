@@ -1,0 +1,11 @@
+/* global SwaggerUIBundle */
+SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#docs',
+  deepLinking: true,
+  displayOperationId: true,
+  defaultModelsExpandDepth: 0,
+  persistAuthorization: false,
+  // The default asks a server on the internet whether the document is valid.
+  validatorUrl: null,
+});
