@@ -87,6 +87,7 @@ export const errorRegistry = {
   'unknown-product': { kind: 'invalid', status: 422, title: 'No such product' },
   'precondition-required': { kind: 'invalid', status: 428, title: 'If-Match is required' },
   'rate-limited': { kind: 'rate_limited', status: 429, title: 'Too many requests' },
+  'headers-too-large': { kind: 'invalid', status: 431, title: 'The request has too many headers' },
   internal: { kind: 'internal', status: 500, title: 'Internal error' },
   overloaded: { kind: 'unavailable', status: 503, title: 'Too busy, try again' },
   'sale-fenced': { kind: 'unavailable', status: 503, title: 'The sale is being repaired' },
