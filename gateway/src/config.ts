@@ -14,6 +14,9 @@ import { rateLimitField } from '@quicksale/shared/limits';
 const upstream = (env: string, port: number, doc: string) =>
   field(env, url(`http://127.0.0.1:${port}`), doc, `http://127.0.0.1:${port}`);
 
+const atLeastOne = (fallback: number) =>
+  integer(fallback).refine((value) => value > 0, 'must be at least 1');
+
 /** What gateway reads from its environment. */
 export const config = {
   ...processFields('GATEWAY', 9000),
@@ -25,6 +28,18 @@ export const config = {
     integer(0, 10),
     'Proxies in front of the gateway whose X-Forwarded-For is believed',
     '0',
+  ),
+  maxConnections: field(
+    'GATEWAY_MAX_CONNECTIONS',
+    atLeastOne(20_000),
+    'Connections that the gateway holds at the same time; further ones are closed',
+    '20000',
+  ),
+  maxConnectionsPerAddress: field(
+    'GATEWAY_MAX_CONNECTIONS_PER_ADDRESS',
+    atLeastOne(10_000),
+    'The same per IPv4 address or IPv6 /64: high, since a campus, or a load test, comes from one address. It does not apply with proxies in front, whose connections they are',
+    '10000',
   ),
   ...workRedisFields,
   ...tokenFields,

@@ -1,10 +1,16 @@
 import cors from 'cors';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
-import { Counter, Histogram } from '@prometheus-io/client';
+import { Counter, Gauge, Histogram } from '@prometheus-io/client';
 import { createTokenVerifier } from '@quicksale/shared/auth';
 import { AppError } from '@quicksale/shared/errors';
-import { bareApp, closeApp, healthHandler, maxBodyBytes } from '@quicksale/shared/http';
+import {
+  bareApp,
+  closeApp,
+  healthHandler,
+  maxBodyBytes,
+  publicHeadLimits,
+} from '@quicksale/shared/http';
 import { connectLimitStore } from '@quicksale/shared/limits';
 import type { Logger } from '@quicksale/shared/log';
 import {
@@ -17,7 +23,11 @@ import {
 } from '@quicksale/shared/process';
 import manifest from '../package.json' with { type: 'json' };
 import type { GatewayConfig } from './config.ts';
+import { limitConnections } from './limits/limit-connections.ts';
 import { localsOf, requestLimits } from './limits/request-limits.ts';
+import { awaitBody } from './proxy/await-body.ts';
+import { createPages } from './pages/pages.ts';
+import { createServiceStates } from './pages/service-states.ts';
 import { cleanHeaders } from './proxy/clean-headers.ts';
 import { createUpstream, type Upstream, type UpstreamOptions } from './proxy/create-upstream.ts';
 import { findDestination, type UpstreamName } from './proxy/routing-table.ts';
@@ -51,7 +61,13 @@ export function buildService(
   const timeoutMs = overrides.upstreamTimeoutMs ?? 10_000;
   const metrics = createMetrics();
   const limitStore = connectLimitStore({ url: config.redisUrl, log });
-  const upstreams = createUpstreams(config, log, timeoutMs);
+  const openBreakers = new Gauge({
+    name: 'quicksale_upstream_breaker_open',
+    help: '1 while an upstream that does not answer is left alone',
+    labelNames: ['upstream'] as const,
+    registers: [metrics],
+  });
+  const upstreams = createUpstreams(config, log, timeoutMs, openBreakers);
   const durations = new Histogram({
     name: 'quicksale_http_request_duration_seconds',
     help: 'Time from a request to the end of its answer',
@@ -62,6 +78,13 @@ export function buildService(
     name: 'quicksale_ratelimited_total',
     help: 'Requests refused by a rate limit',
     labelNames: ['policy'] as const,
+    registers: [metrics],
+  });
+
+  const refusedConnections = new Counter({
+    name: 'quicksale_connections_refused_total',
+    help: 'Connections closed because there were too many',
+    labelNames: ['limit'] as const,
     registers: [metrics],
   });
 
@@ -84,10 +107,24 @@ export function buildService(
       refusals,
     }),
   );
-  // No body parser anywhere: bodies pass through as they come.
-  app.use((req, res, next) =>
-    upstreams[localsOf(res).destination.upstream].forward(req, res, next),
-  );
+  // No body parser anywhere: bodies pass through as they are.
+  const pages = createPages({
+    states: createServiceStates({
+      clock,
+      services: [
+        { name: 'gateway', url: `http://127.0.0.1:${config.port}` },
+        { name: 'auth-service', url: config.authServiceUrl },
+        { name: 'inventory-service', url: config.inventoryServiceUrl },
+        { name: 'order-service', url: config.orderServiceUrl },
+        { name: 'notifier-service', url: config.notifierServiceUrl },
+      ],
+    }),
+  });
+  app.use(awaitBody, (req, res, next) => {
+    const { upstream } = localsOf(res).destination;
+    if (upstream === 'pages') pages(req, res, next);
+    else upstreams[upstream].forward(req, res, next);
+  });
   closeApp(app, log);
 
   const upgrades = createUpgradeGate({
@@ -97,7 +134,18 @@ export function buildService(
     timeoutMs,
     log,
   });
-  const http = httpPart({ app, port: config.port, host: config.host, upgrade: upgrades.handle });
+  const http = httpPart({
+    app,
+    port: config.port,
+    host: config.host,
+    headLimits: publicHeadLimits,
+    upgrade: upgrades.handle,
+  });
+  limitConnections(http.server, {
+    total: config.maxConnections,
+    perAddress: config.trustProxyHops === 0 ? config.maxConnectionsPerAddress : undefined,
+    onRefusal: (limit) => refusedConnections.inc({ limit }),
+  });
   const connections = {
     name: 'upstreams',
     start: () => Promise.resolve(),
@@ -122,6 +170,7 @@ function createUpstreams(
   config: GatewayConfig,
   log: Logger,
   timeoutMs: number,
+  openBreakers: Gauge<'upstream'>,
 ): Readonly<Record<UpstreamName, Upstream>> {
   const create = (name: string, url: string, size: Partial<UpstreamOptions> = {}) =>
     createUpstream({
@@ -132,6 +181,7 @@ function createUpstreams(
       concurrent: 256,
       waiting: 4_096,
       streams: false,
+      onBreaker: (isOpen) => openBreakers.set({ upstream: name }, isOpen ? 1 : 0),
       ...size,
     });
   return {
@@ -155,7 +205,7 @@ const findRoute: RequestHandler = (req, res, next) => {
   next();
 };
 
-/** By the announced size; what is sent without one is counted on its way through. */
+/** By the announced size; what is sent without one is measured when it is here. */
 const limitBody: RequestHandler = (req, res, next) => {
   if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) {
     // The rest of the body is not worth reading.

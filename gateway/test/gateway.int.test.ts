@@ -1,17 +1,18 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import request from 'supertest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { keyIdOf, publicJwk, signAccessToken } from '@quicksale/shared/auth';
-import { loadConfig } from '@quicksale/shared/config';
 import { createLogger } from '@quicksale/shared/log';
 import { eventually, testNamespace } from '@quicksale/shared/testing';
-import { config as configTable } from '../src/config.ts';
-import { buildService, type Gateway } from '../src/service.ts';
+import type { Gateway } from '../src/service.ts';
+import {
+  buildGateway,
+  sendRaw as sendRawTo,
+  startFakeService,
+  withGateway,
+  type FakeService,
+} from './gateway-fixture.ts';
 
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const namespace = testNamespace('gateway');
 const logLines: string[] = [];
 const log = createLogger(
@@ -21,113 +22,40 @@ const log = createLogger(
 const origin = 'http://shop.example';
 const secret = 'very-secret-token';
 
-interface Seen {
-  url: string;
-  method: string;
-  headers: IncomingMessage['headers'];
-  body: string;
-}
-const seen: Seen[] = [];
-let answer: RequestListener;
-
-/** An upstream that notes what arrives and then answers as the test wants. */
-const upstream = createServer((req, res) => {
-  if (req.url === '/.well-known/jwks.json')
-    return void res.end(JSON.stringify({ keys: [publicJwk(privateKey)] }));
-  let body = '';
-  req.on('data', (chunk: Buffer) => (body += chunk.toString()));
-  req.on('end', () => {
-    seen.push({ url: req.url ?? '', method: req.method ?? '', headers: req.headers, body });
-    answer(req, res);
-  });
-});
-const sockets = new WebSocketServer({ server: upstream, path: '/ws' });
+let service: FakeService;
+let sockets: WebSocketServer;
 const upgrades: IncomingMessage[] = [];
-sockets.on('connection', (socket, req) => {
-  upgrades.push(req);
-  socket.on('message', (message: Buffer) => socket.send(`echo ${message.toString()}`));
-});
-
-const listenOn = (server: Server) =>
-  new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
-  });
-
 let gateway: Gateway;
 let base: string;
 
-function build(upstreamUrl: string, changes: Record<string, string> = {}): Gateway {
-  const config = loadConfig(configTable, {
-    REDIS_URL: process.env.REDIS_URL,
-    NAMESPACE: namespace,
-    INTERNAL_KEY: 'internal-key-of-the-test',
-    GATEWAY_PORT: '0',
-    GATEWAY_ADMIN_PORT: '0',
-    JWKS_URL: `${upstreamUrl}/.well-known/jwks.json`,
-    AUTH_SERVICE_URL: upstreamUrl,
-    INVENTORY_SERVICE_URL: upstreamUrl,
-    ORDER_SERVICE_URL: upstreamUrl,
-    NOTIFIER_SERVICE_URL: upstreamUrl,
-    CORS_ORIGINS: origin,
-    WS_ORIGINS: origin,
-    RATE_LIMIT_DEFAULT: '1000/60',
-    ...changes,
+const build = (serviceUrl: string, changes: Record<string, string> = {}) =>
+  buildGateway({
+    namespace,
+    serviceUrl,
+    log,
+    env: { CORS_ORIGINS: origin, WS_ORIGINS: origin, ...changes },
   });
-  return buildService(config, log, { upstreamTimeoutMs: 400 });
-}
 
-async function withGateway<T>(service: Gateway, use: (base: string) => Promise<T>): Promise<T> {
-  await service.start();
-  try {
-    return await use(`http://127.0.0.1:${service.port()}`);
-  } finally {
-    await service.stop();
-  }
-}
-
-let upstreamUrl: string;
 beforeAll(async () => {
-  upstreamUrl = `http://127.0.0.1:${await listenOn(upstream)}`;
-  gateway = build(upstreamUrl);
+  service = await startFakeService();
+  sockets = new WebSocketServer({ server: service.server, path: '/ws' });
+  sockets.on('connection', (socket, req) => {
+    upgrades.push(req);
+    socket.on('message', (message: Buffer) => socket.send(`echo ${message.toString()}`));
+  });
+  gateway = build(service.url);
   await gateway.start();
   base = `http://127.0.0.1:${gateway.port()}`;
 });
 afterAll(async () => {
   await gateway.stop();
   for (const client of sockets.clients) client.terminate();
-  upstream.closeAllConnections();
-  await new Promise((done) => upstream.close(done));
+  await service.stop();
 });
-beforeEach(() => {
-  seen.length = 0;
-  answer = (_req, res) => res.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-});
+beforeEach(() => service.reset());
 
-let users = 0;
-const newToken = () =>
-  signAccessToken({
-    privateKey,
-    kid: keyIdOf(privateKey),
-    issuer: 'quicksale',
-    audience: 'quicksale',
-    userId: (users += 1).toString(16).padStart(24, '0'),
-    role: 'CUSTOMER',
-    sessionId: 's',
-    nowMs: Date.now(),
-    lifetimeSeconds: 900,
-    jti: 'j',
-  });
-
-/** Bytes as an attacker sends them; resolves to all that comes back until the end. */
-function sendRaw(text: string, port = gateway.port()): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    let received = '';
-    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
-    socket.on('error', () => resolve(received));
-    socket.on('close', () => resolve(received));
-  });
-}
+const newToken = () => service.newToken();
+const sendRaw = (text: string) => sendRawTo(gateway.port(), text);
 
 describe('passing on', () => {
   it('keeps path, query, body and headers, and adds request id and address', async () => {
@@ -140,7 +68,7 @@ describe('passing on', () => {
       .send({ items: [] });
     expect(reply.status).toBe(200);
     expect(reply.headers['x-request-id']).toBe('mine-1');
-    expect(seen).toMatchObject([
+    expect(service.seen).toMatchObject([
       {
         url: '/api/orders?x=1%202',
         body: '{"items":[]}',
@@ -148,11 +76,11 @@ describe('passing on', () => {
           'idempotency-key': 'order-1',
           'x-request-id': 'mine-1',
           'x-forwarded-for': '127.0.0.1',
-          host: upstreamUrl.slice('http://'.length),
+          host: service.url.slice('http://'.length),
         },
       },
     ]);
-    expect(seen[0]?.headers.authorization).toMatch(/^Bearer ey/);
+    expect(service.seen[0]?.headers.authorization).toMatch(/^Bearer ey/);
   });
 
   it('strips identity headers in every spelling', async () => {
@@ -161,24 +89,24 @@ describe('passing on', () => {
       .set({ 'X-User-Id': '1', 'x-user-role': 'ADMIN', X_User_Id: '1', 'X-Internal-Key': 'k' })
       .set('Connection', 'x-request-id, authorization')
       .set('Authorization', 'Bearer x');
-    const names = Object.keys(seen[0]?.headers ?? {});
+    const names = Object.keys(service.seen[0]?.headers ?? {});
     expect(names.filter((name) => /user-|user_|internal/.test(name))).toEqual([]);
     expect(names).toEqual(expect.arrayContaining(['authorization', 'x-request-id']));
   });
 
   it('believes X-Forwarded-For of configured proxies only', async () => {
-    await withGateway(build(upstreamUrl, { GATEWAY_TRUST_PROXY_HOPS: '1' }), async (url) => {
+    await withGateway(build(service.url, { GATEWAY_TRUST_PROXY_HOPS: '1' }), async (url) => {
       await request(url).get('/api/users/me').set('X-Forwarded-For', '6.6.6.6, 203.0.113.7');
-      expect(seen[0]?.headers['x-forwarded-for']).toBe('203.0.113.7');
+      expect(service.seen[0]?.headers['x-forwarded-for']).toBe('203.0.113.7');
     });
   });
 
   it('keeps connections to the services open, whatever the client does with its own', async () => {
     const ports = new Set<number | undefined>();
-    answer = (req, res) => {
+    service.answerWith((req, res) => {
       ports.add(req.socket.remotePort);
       res.end('{}');
-    };
+    });
     for (let i = 0; i < 5; i += 1)
       await request(base)
         .get('/api/sales')
@@ -188,25 +116,25 @@ describe('passing on', () => {
   });
 
   it('streams events past the time limit of other answers', async () => {
-    answer = (_req, res) => {
+    service.answerWith((_req, res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
       setTimeout(() => res.end('data: 2\n\n'), 700);
-    };
+    });
     const reply = await request(base).get(`/api/orders/${'a'.repeat(24)}/events`);
     expect(reply.text).toBe('data: 1\n\ndata: 2\n\n');
   });
 
   it('takes a client that goes away as nothing special', async () => {
     let isClosed = false;
-    answer = (req, res) => {
+    service.answerWith((req, res) => {
       res.on('close', () => (isClosed = true));
       void req;
-    };
+    });
     await expect(
       fetch(`${base}/api/sales`, { signal: AbortSignal.timeout(100) }),
     ).rejects.toThrow();
     await eventually(() => expect(isClosed).toBe(true));
-    answer = (_req, res) => res.end('{}');
+    service.answerWith((_req, res) => res.end('{}'));
     await request(base).get('/api/sales').expect(200);
   });
 });
@@ -225,7 +153,7 @@ describe('what is not there', () => {
     const reply = await sendRaw(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(reply).toMatch(/^HTTP\/1\.1 404 /);
     expect(reply).toContain('"code":"not-found"');
-    expect(seen).toEqual([]);
+    expect(service.seen).toEqual([]);
   });
 
   it('/health answers by itself', async () => {
@@ -250,7 +178,7 @@ describe('what is not there', () => {
     expect(await sendRaw('GET /api/sales HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n')).toMatch(
       /^HTTP\/1\.1 400 /,
     );
-    expect(seen).toEqual([]);
+    expect(service.seen).toEqual([]);
   });
 });
 
@@ -261,7 +189,7 @@ describe('large bodies', () => {
     const reply = await request(base).post('/api/auth/login').send({ large });
     expect(reply.status).toBe(413);
     expect(reply.body.code).toBe('payload-too-large');
-    expect(seen).toEqual([]);
+    expect(service.seen).toEqual([]);
   });
 
   it('are cut off when no length is announced', async () => {
@@ -270,7 +198,7 @@ describe('large bodies', () => {
       `POST /api/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(3)}`,
     );
     expect(reply).toMatch(/^HTTP\/1\.1 413 /);
-    expect(seen).toEqual([]);
+    expect(service.seen).toEqual([]);
   });
 
   it('of 16 KiB without a length pass whole', async () => {
@@ -279,7 +207,7 @@ describe('large bodies', () => {
       `POST /api/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunk}`,
     );
     expect(reply).toMatch(/^HTTP\/1\.1 200 /);
-    expect(seen[0]?.body).toHaveLength(0x4000);
+    expect(service.seen[0]?.body).toHaveLength(0x4000);
   });
 
   it('with Expect: 100-continue come through cleaned', async () => {
@@ -287,7 +215,7 @@ describe('large bodies', () => {
       'POST /api/auth/login HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nX-User-Id: 1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}',
     );
     expect(reply).toContain('HTTP/1.1 200 ');
-    expect(seen[0]?.headers).not.toHaveProperty('x-user-id');
+    expect(service.seen[0]?.headers).not.toHaveProperty('x-user-id');
   });
 });
 
@@ -310,11 +238,11 @@ describe('limits', () => {
 
   it('cost nothing for an answer of 503', async () => {
     const token = newToken();
-    answer = (_req, res) => res.writeHead(503).end();
+    service.answerWith((_req, res) => res.writeHead(503).end());
     for (let i = 0; i < 15; i += 1) {
       expect((await order(base, token)).status).toBe(503);
     }
-    answer = (_req, res) => res.end('{}');
+    service.answerWith((_req, res) => res.end('{}'));
     await eventually(async () => {
       const reply = await order(base, token);
       expect(reply.headers.ratelimit).toMatch(/r=[4-9];/);
@@ -334,7 +262,7 @@ describe('limits', () => {
   });
 
   it('of an address hit only those without a valid token', async () => {
-    const limited = build(upstreamUrl, { RATE_LIMIT_STRANGERS: '2/60' });
+    const limited = build(service.url, { RATE_LIMIT_STRANGERS: '2/60' });
     await withGateway(limited, async (url) => {
       const me = (token: string) =>
         request(url).get('/api/users/me').set('Authorization', `Bearer ${token}`);
@@ -347,7 +275,7 @@ describe('limits', () => {
   });
 
   it('work without Redis', async () => {
-    await withGateway(build(upstreamUrl, { REDIS_URL: 'redis://127.0.0.1:1' }), async (url) => {
+    await withGateway(build(service.url, { REDIS_URL: 'redis://127.0.0.1:1' }), async (url) => {
       const token = newToken();
       const replies = [];
       for (let i = 0; i < 11; i += 1) replies.push((await order(url, token)).status);
@@ -356,7 +284,7 @@ describe('limits', () => {
   });
 
   it('count by address while the keys of tokens cannot be had, and refuse nobody for it', async () => {
-    const keyless = build(upstreamUrl, {
+    const keyless = build(service.url, {
       JWKS_URL: 'http://127.0.0.1:1/',
       RATE_LIMIT_STRANGERS: '1/60',
     });
@@ -385,29 +313,31 @@ describe('a service that is away', () => {
   });
 
   it('resetting connections: 503', async () => {
-    answer = (req) => req.socket.resetAndDestroy();
+    service.answerWith((req) => req.socket.resetAndDestroy());
     expectUnavailable(await get(base));
   });
 
   it('silent: 503 after the time limit', async () => {
-    answer = () => undefined;
+    service.answerWith(() => undefined);
     const started = performance.now();
     expectUnavailable(await get(base));
     expect(performance.now() - started).toBeGreaterThan(350);
   });
 
   it('answering with an error: that answer', async () => {
-    answer = (_req, res) => res.writeHead(500, { 'x-mark': '1' }).end('{"code":"internal"}');
+    service.answerWith((_req, res) =>
+      res.writeHead(500, { 'x-mark': '1' }).end('{"code":"internal"}'),
+    );
     const reply = await get(base);
     expect([reply.status, reply.headers['x-mark']]).toEqual([500, '1']);
   });
 
   it('dying within an answer: the client sees that it is not whole', async () => {
-    answer = (req, res) => {
+    service.answerWith((req, res) => {
       res.writeHead(200, { 'content-length': '100' });
       res.write('{"half":');
       setTimeout(() => req.socket.destroy(), 20);
-    };
+    });
     await expect(get(base)).rejects.toThrow('aborted');
   });
 });
@@ -479,7 +409,7 @@ describe('WebSockets', () => {
   });
 
   it('end when the gateway stops', async () => {
-    const other = build(upstreamUrl);
+    const other = build(service.url);
     await other.start();
     const socket = new WebSocket(`ws://127.0.0.1:${other.port()}/ws`);
     await new Promise((resolve) => socket.once('open', resolve));

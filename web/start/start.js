@@ -24,7 +24,8 @@ const money = (amount, currency) =>
   new Intl.NumberFormat('en', { style: 'currency', currency }).format(amount);
 
 function stockOf({ available, stock }) {
-  if (available === null) return [element('p', { text: 'Stock is not known now', className: 'bad' })];
+  if (available === null)
+    return [element('p', { text: 'Stock is not known now', className: 'bad' })];
   const words = available === 0 ? 'Sold out' : `${available} of ${stock} left`;
   return [
     element('p', { text: words, className: available === 0 ? 'bad' : 'good' }),

@@ -3,8 +3,7 @@ export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 /** Text for HTML in which code stands between backticks. */
-const withCode = (text: string) =>
-  escapeHtml(text).replace(/&#96;|`([^`]*)`/g, (_, code: string) => `<code>${code}</code>`);
+const withCode = (text: string) => escapeHtml(text).replace(/`([^`]*)`/g, '<code>$1</code>');
 
 function page(title: string, content: string): string {
   return `<!doctype html>

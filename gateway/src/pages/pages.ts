@@ -7,8 +7,7 @@ import { errorListPage, errorPage } from './page.ts';
 import type { ServiceState } from './service-states.ts';
 
 const web = (file: string) => fileURLToPath(new URL(`../../../web/${file}`, import.meta.url));
-const swagger = (file: string) =>
-  createRequire(import.meta.url).resolve(`swagger-ui-dist/${file}`);
+const swagger = (file: string) => createRequire(import.meta.url).resolve(`swagger-ui-dist/${file}`);
 
 /** All that pages load, by its address: nothing else of a folder can be had. */
 const assets: Readonly<Record<string, string>> = {

@@ -10,7 +10,11 @@ export interface ServiceState {
   address?: string;
 }
 
-const health = z.object({ status: z.literal('ok'), version: z.string(), uptimeSeconds: z.number() });
+const health = z.object({
+  status: z.literal('ok'),
+  version: z.string(),
+  uptimeSeconds: z.number(),
+});
 const limitMs = 1_000;
 /** So often the services are asked at most, however many pages are open. */
 const freshForMs = 1_000;

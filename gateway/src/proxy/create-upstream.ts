@@ -1,11 +1,12 @@
 import { Agent, type ClientRequest } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { createProxyMiddleware } from 'http-proxy-middleware';
-import { AppError, unavailable } from '@quicksale/shared/errors';
-import { maxBodyBytes, sendProblem } from '@quicksale/shared/http';
+import { unavailable, type AppError } from '@quicksale/shared/errors';
+import { sendProblem } from '@quicksale/shared/http';
 import { createBulkhead } from '@quicksale/shared/limits';
 import type { Logger } from '@quicksale/shared/log';
 import { dropHopHeaders } from './clean-headers.ts';
+import { createBreaker, type Attempt } from './create-breaker.ts';
 
 /** Shorter than the 75 s that services keep an idle connection: the opener closes it. */
 const idleConnectionMs = 30_000;
@@ -22,19 +23,35 @@ export interface UpstreamOptions {
   waiting: number;
   /** Answers stay open for minutes. */
   streams: boolean;
+  /** Told whenever the upstream begins or ceases to be left alone because it does not answer. */
+  onBreaker: (isOpen: boolean) => void;
 }
 
 export interface Upstream {
-  /** Passes a request on. Its headers must be clean; its body must not have been read. */
+  /** Passes a request on. Its headers must be clean, its body whole and not yet read. */
   forward: RequestHandler;
   close(): void;
 }
+
+/** Ways in which a connection fails; anything else is no reason to leave a service alone. */
+const connectionFailures = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
 
 /** A service behind the gateway. Refused, reset and timed out are answered 503. */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { name, log, timeoutMs, concurrent, waiting } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: concurrent, timeout: idleConnectionMs });
   const bulkhead = createBulkhead({ concurrent, waiting, waitLimitMs: timeoutMs });
+  const breaker = createBreaker({ name, log, onChange: options.onBreaker });
+  const attempts = new WeakMap<object, Attempt>();
 
   function fail(req: Request, res: Response, error: AppError): void {
     if (res.writableEnded || res.destroyed) return;
@@ -52,21 +69,15 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     agent,
     ...(!options.streams && { proxyTimeout: timeoutMs }),
     on: {
-      proxyReq: (proxyReq, req, res) => {
-        limitWait(proxyReq, timeoutMs);
-        if (req.headers['content-length'] === undefined)
-          cutOffBody(req, () => {
-            req.unpipe(proxyReq);
-            proxyReq.destroy();
-            res.setHeader('Connection', 'close');
-            fail(req, res, new AppError('payload-too-large'));
-          });
-      },
-      proxyRes: (proxyRes, _req, res) => {
+      proxyReq: (proxyReq) => limitWait(proxyReq, timeoutMs),
+      proxyRes: (proxyRes, req, res) => {
+        attempts.get(req)?.end();
         dropHopHeaders(proxyRes.headers);
         proxyRes.headers.connection = res.shouldKeepAlive ? 'keep-alive' : 'close';
       },
       error: (error, req, res) => {
+        const { code = '' } = error as NodeJS.ErrnoException;
+        if (connectionFailures.has(code)) attempts.get(req)?.fail(error);
         // Only upgrades have a bare socket here, and they go another way.
         if ('setHeader' in res) fail(req, res, unavailable(`${name} did not answer`, error));
       },
@@ -75,34 +86,29 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   return {
     forward: async (req, res) => {
+      breaker.refuseWhileOpen();
       const leave = await bulkhead.enter();
       res.once('close', leave);
-      // The client may have gone while its request waited.
+      // The client may have gone while its request waited, and the upstream as well.
       if (res.destroyed) return leave();
+      const attempt = breaker.begin();
+      attempts.set(req, attempt);
+      res.once('close', () => attempt.end());
       await proxy(req, res, (error) => {
         if (error) fail(req, res, unavailable(`${name} did not answer`, error));
       });
     },
-    close: () => agent.destroy(),
+    close: () => {
+      breaker.close();
+      agent.destroy();
+    },
   };
 }
 
 /** From here to the answer's head, connecting included; an idle time would restart with each byte. */
 function limitWait(proxyReq: ClientRequest, timeoutMs: number): void {
-  const timer = setTimeout(() => proxyReq.destroy(new Error('no answer in time')), timeoutMs);
+  const timeout = Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
+  const timer = setTimeout(() => proxyReq.destroy(timeout), timeoutMs);
   const stop = () => clearTimeout(timer);
   proxyReq.once('response', stop).once('close', stop);
-}
-
-/** Counts a body of unknown length while it passes; `onTooLarge` runs before the excess does. */
-function cutOffBody(req: Request, onTooLarge: () => void): void {
-  let bytes = 0;
-  const count = (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes <= maxBodyBytes) return;
-    req.removeListener('data', count);
-    onTooLarge();
-  };
-  // The proxy pipes the body in this same turn, so no chunk passes uncounted.
-  req.on('data', count);
 }

@@ -4,7 +4,7 @@ export type UpstreamName = 'auth' | 'inventory' | 'order' | 'notifier' | 'stream
 /** One line of the table; `*` stands for one segment. */
 interface Row {
   path: string;
-  upstream: UpstreamName;
+  upstream: UpstreamName | 'pages';
   /** Only this very path, not what is below it. */
   exact?: boolean;
   /** Methods that need no token. */
@@ -15,6 +15,11 @@ const reads = ['GET', 'HEAD'];
 
 /** The first row that fits decides; what fits none is not there. */
 const rows: readonly Row[] = [
+  { path: '/docs', upstream: 'pages', exact: true, open: 'all' },
+  { path: '/openapi.json', upstream: 'pages', exact: true, open: 'all' },
+  { path: '/status.json', upstream: 'pages', exact: true, open: 'all' },
+  { path: '/errors', upstream: 'pages', open: 'all' },
+  { path: '/assets/*', upstream: 'pages', exact: true, open: 'all' },
   { path: '/.well-known/jwks.json', upstream: 'auth', exact: true, open: 'all' },
   { path: '/api/auth', upstream: 'auth', open: 'all' },
   { path: '/api/users/me', upstream: 'auth' },
@@ -40,7 +45,8 @@ const table = rows.map((row) => ({ ...row, segments: row.path.slice(1).split('/'
 export interface Destination {
   /** Path as it was sent, without its query. */
   path: string;
-  upstream: UpstreamName;
+  /** `pages`: the gateway itself has it. */
+  upstream: UpstreamName | 'pages';
   needsToken: boolean;
 }
 
@@ -54,6 +60,7 @@ const plainPath = /^(?:\/[a-z0-9_~-][a-z0-9._~-]*)+$/;
 /** The destination of a request target, or undefined when there is nothing at that address. */
 export function findDestination(method: string, target: string): Destination | undefined {
   const path = target.split('?', 1)[0] ?? '';
+  if (path === '/') return { path, upstream: 'pages', needsToken: false };
   if (path !== '/.well-known/jwks.json' && !plainPath.test(path)) return undefined;
   const segments = path.slice(1).split('/');
   const row = table.find((candidate) => fits(candidate, segments));

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import { AppError, unavailable } from '@quicksale/shared/errors';
-import { toProblem } from '@quicksale/shared/http';
+import { endSocket, toProblem } from '@quicksale/shared/http';
 import type { Logger } from '@quicksale/shared/log';
 import type { Part } from '@quicksale/shared/process';
 import { cleanHeaders } from '../proxy/clean-headers.ts';
@@ -85,7 +85,8 @@ function refuse(req: IncomingMessage, socket: Duplex, error: AppError): void {
   const requestId = String(req.headers['x-request-id']);
   const problem = toProblem(error, req.url?.split('?', 1)[0] ?? '', requestId);
   const body = JSON.stringify(problem);
-  socket.end(
+  endSocket(
+    socket,
     [
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
       'Content-Type: application/problem+json; charset=utf-8',

@@ -229,6 +229,12 @@ export const errorRegistry = {
     title: 'Too many requests',
     advice: 'Wait for `Retry-After`. The `RateLimit` fields say what is left.',
   },
+  'headers-too-large': {
+    kind: 'invalid',
+    status: 431,
+    title: 'The request has too many headers',
+    advice: 'Send fewer or shorter headers: at most 8 KiB of them.',
+  },
   internal: {
     kind: 'internal',
     status: 500,

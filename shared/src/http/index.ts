@@ -8,7 +8,14 @@ export {
   requireVersion,
   shownBy,
 } from './entity-tag.ts';
-export { closeServer, createHttpServer, listen } from './listen.ts';
+export {
+  closeServer,
+  createHttpServer,
+  endSocket,
+  listen,
+  publicHeadLimits,
+  type HeadLimits,
+} from './listen.ts';
 export { sendProblem, toProblem } from './problem.ts';
 export {
   maxBodyBytes,

@@ -168,9 +168,16 @@ const requireJson: RequestHandler = (req, _res, next) => {
   const length = Number(req.headers['content-length'] ?? 0);
   if (length > maxBodyBytes) throw new AppError('payload-too-large');
   const hasBody = length > 0 || req.headers['transfer-encoding'] !== undefined;
-  if (hasBody && !req.is('application/json')) throw new AppError('unsupported-media-type');
+  if (hasBody && !(req.is('application/json') && isUtf8(req.headers['content-type'])))
+    throw new AppError('unsupported-media-type');
   next();
 };
+
+/** The parser would take UTF-16 and UTF-7 too, in which a filter on the way sees other characters. */
+function isUtf8(contentType = ''): boolean {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1];
+  return charset === undefined || charset.toLowerCase() === 'utf-8';
+}
 
 /** Mounts routes on an app. Their paths are whole: the gateway's path is the service's path. */
 export function mountRoutes(app: Express, routes: readonly Route[], deps: RouteDeps): void {

@@ -7,6 +7,7 @@ import {
   createAdminApp,
   createHttpServer,
   listen,
+  type HeadLimits,
   type ReadinessCheck,
   type Route,
 } from '../http/index.ts';
@@ -114,9 +115,10 @@ export function httpPart(options: {
   app: RequestListener;
   port: number;
   host: string;
+  headLimits?: HeadLimits;
   upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }): HttpPart {
-  const server = createHttpServer(options.app);
+  const server = createHttpServer(options.app, options.headLimits);
   if (options.upgrade) server.on('upgrade', options.upgrade);
   let bound = 0;
   return {
