@@ -111,8 +111,8 @@ export function buildService(
   const pages = createPages({
     states: createServiceStates({
       clock,
+      own: { name: 'gateway', version: manifest.version },
       services: [
-        { name: 'gateway', url: `http://127.0.0.1:${config.port}` },
         { name: 'auth-service', url: config.authServiceUrl },
         { name: 'inventory-service', url: config.inventoryServiceUrl },
         { name: 'order-service', url: config.orderServiceUrl },

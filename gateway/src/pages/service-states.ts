@@ -19,19 +19,25 @@ const limitMs = 1_000;
 /** So often the services are asked at most, however many pages are open. */
 const freshForMs = 1_000;
 
-/** Asks the services how they are; answers within a second or so, whoever is away. */
+/** How this process and the services are; answers within a second or so, whoever is away. */
 export function createServiceStates(options: {
+  own: { name: string; version: string };
   services: readonly { name: string; url: string }[];
   clock: { now(): number };
 }): () => Promise<ServiceState[]> {
   let askedAtMs = -Infinity;
   let latest: Promise<ServiceState[]> = Promise.resolve([]);
-  return () => {
+  return async () => {
     if (options.clock.now() - askedAtMs >= freshForMs) {
       askedAtMs = options.clock.now();
       latest = Promise.all(options.services.map(stateOf));
     }
-    return latest;
+    const own = {
+      ...options.own,
+      state: 'ok' as const,
+      uptimeSeconds: Math.floor(process.uptime()),
+    };
+    return [own, ...(await latest)];
   };
 }
 

@@ -33,7 +33,10 @@ describe('the routing table', () => {
   it.each([
     '',
     '*',
-    '/',
+    '/docs/x',
+    '/assets',
+    '/assets/a/b',
+    '/assets/..',
     '/api',
     '/internal',
     '/internal/admins',
