@@ -7,6 +7,8 @@ import { recordSale } from './record-sale.ts';
 
 describe('the unrecorded holds of a fenced sale', () => {
   const [saleId, productId] = [newId(), newId()];
+  // More than fits into a list.
+  const stock = 1_000_000_000_000;
   const fastHold = (unit: number) => {
     const { record } = givenHold({ saleId, productId, units: [unit] });
     return { ...record, fast: true as const };
@@ -27,7 +29,7 @@ describe('the unrecorded holds of a fenced sale', () => {
           return { kind: outcome } as RecordingOutcome;
         },
       },
-      readSaleUnits: async () => ({ owners: new Map(), lastUnits: new Map([[productId, 9]]) }),
+      readSaleUnits: async () => ({ owners: new Map(), lastUnits: new Map([[productId, stock]]) }),
       clock: { now: () => Date.UTC(2026, 0, 1) },
       log: createLogger({ service: 'test', level: 'silent' }),
     };
@@ -51,6 +53,17 @@ describe('the unrecorded holds of a fenced sale', () => {
     await recordSale({ ...deps, orders: { ...orders, insertMany: racing } }, saleId);
     const { idempotencyDigest } = orderFromHold(hold, saleId);
     expect(orders.all()).toMatchObject([{ id: hold.orderId, idempotencyDigest }]);
+  });
+
+  it('get the lowest units that nobody has, those of each other left out', async () => {
+    const [lost, own] = [fastHold(1), fastHold(3)];
+    const { deps, orders } = setUp([lost, own], 'not-recorded');
+    const owners = new Map([1, 2].map((unit) => [`${saleId}:${productId}:${unit}`, newId()]));
+    const lastUnits = new Map([[productId, stock]]);
+    await recordSale({ ...deps, readSaleUnits: async () => ({ owners, lastUnits }) }, saleId);
+    const units = new Map(orders.all().map((order) => [order.id, order.units]));
+    expect(units.get(lost.orderId)).toEqual([`${saleId}:${productId}:4`]);
+    expect(units.get(own.orderId)).toEqual([`${saleId}:${productId}:3`]);
   });
 
   it('go without a key that names an older order', async () => {

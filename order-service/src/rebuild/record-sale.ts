@@ -103,12 +103,10 @@ async function keepPromises(
   const productIds = [...new Set(lost.flatMap(({ record }) => Object.keys(record.units)))];
   const { owners, lastUnits } = await readSaleUnits(saleId, productIds);
   const free = new Map(
-    [...lastUnits].map(([productId, last]) => [
-      productId,
-      Array.from({ length: last }, (_, index) => index + 1).filter(
-        (number) => !owners.has(`${saleId}:${productId}:${number}`),
-      ),
-    ]),
+    [...lastUnits].map(([productId, last]) => {
+      const isOwned = (number: number) => owners.has(`${saleId}:${productId}:${number}`);
+      return [productId, lowestFree(last, isOwned, countUnits(lost, productId))];
+    }),
   );
   const settled = settleLostHolds(lost, { owners, free, at: new Date(clock.now()) });
   const wanted = settled.flatMap((one) => (one.kind === 'dropped' ? [] : [one.order]));
@@ -124,6 +122,17 @@ async function keepPromises(
     'orders of a fast sale had lost their units with the ledger',
   );
   return wanted.length;
+}
+
+const countUnits = (holds: readonly Hold[], productId: string) =>
+  holds.reduce((sum, { record }) => sum + (record.units[productId]?.length ?? 0), 0);
+
+/** As many numbers as can be wanted at most; a product may have very many that nobody wants. */
+function lowestFree(last: number, isOwned: (number: number) => boolean, most: number): number[] {
+  const found: number[] = [];
+  for (let number = 1; number <= last && found.length < most; number += 1)
+    if (!isOwned(number)) found.push(number);
+  return found;
 }
 
 /** Those that did not get in. */
