@@ -20,6 +20,8 @@ const batchBytes = 512 * 1024;
 const largestEventBytes = 900 * 1024;
 /** Dead-letter topics take twice as much: what a topic has taken fits, with its reason. */
 const largestLetterBytes = 1_900 * 1024;
+/** Of a record beside its parts, generously. */
+const framingBytes = 1_000;
 const stopLimitMs = 3_000;
 
 export interface BusOptions {
@@ -104,9 +106,13 @@ export function connectBus(options: BusOptions): BusConnection {
   ): Promise<void> {
     const { partition, offset } = message;
     const why = { ...cause, topic, group, partition, offset, nowMs: clock.now() };
-    const bytes = (message.value?.length ?? 0) + (message.key?.length ?? 0) + 2_000;
     const headers = { ...message.headers, ...deadLetterHeaders(why) };
     const { key, value } = message;
+    // What came compressed goes out as it is.
+    const bytes = Object.entries(headers).reduce(
+      (sum, [name, text = '']) => sum + Buffer.byteLength(name) + Buffer.byteLength(text),
+      (value?.length ?? 0) + (key?.length ?? 0) + framingBytes,
+    );
     const letter = { topic: deadLetterTopic(topic), key, value, headers, bytes };
     await send([letter], largestLetterBytes);
   }
