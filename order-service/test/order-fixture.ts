@@ -70,6 +70,8 @@ export interface OrderFixture extends OrderClient {
   /** What inventory-service asks for before it writes the ledger of a sale anew. */
   recordSale(saleId: string): supertest.Test;
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
+  /** Status of /readyz. */
+  readiness(): Promise<number>;
   /** What a scraper reads. */
   metrics(): Promise<string>;
   /** Ends the service and leaves the stores to look into. */
@@ -188,6 +190,7 @@ export async function startOrders(
         .post(`/internal/sales/${saleId}/record`)
         .set('x-internal-key', internalKey),
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
+    readiness: async () => (await fetch(`http://127.0.0.1:${service.adminPort()}/readyz`)).status,
     metrics: async () => (await fetch(`http://127.0.0.1:${service.adminPort()}/metrics`)).text(),
     stopService: () => service.stop(),
     stop: async () => {
