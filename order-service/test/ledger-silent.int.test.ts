@@ -104,7 +104,7 @@ describe('fault 7: the ledger', () => {
       expect(stored).toEqual(held);
       expect(stored).toEqual(expect.arrayContaining(ids));
       expect(snapshot.products[productId]?.available).toBe(stock - stored.length);
-      expect(new Set(orders.map(({ userId }) => userId)).size).toBe(orders.length);
+      expect(new Set(orders.map(({ userId }) => String(userId))).size).toBe(orders.length);
       expect(new Set(orders.flatMap(({ units }) => units as string[])).size).toBe(orders.length);
       // A server that refuses has done nothing; one that stalled may have done all it was asked.
       const most = first.length + (how === 'refusing' ? returning : buyers).length;
