@@ -1,3 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { formatBooks, parseAuditRequest, printAudit, type Books } from './audit.ts';
 
@@ -31,6 +36,31 @@ describe('audit', () => {
     expect(text).toContain('DRIFT unit-lost product p unit 3 order -');
     expect(text).toContain('verdict drift');
   });
+
+  test.each(['--json', '--csv', ''])(
+    '%s says of half an answer that it is no whole one',
+    async (form) => {
+      const folder = await mkdtemp(join(tmpdir(), 'qs-audit-'));
+      const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+      const privateKeyFile = join(folder, 'key.pem');
+      await writeFile(privateKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+      const asking = printAudit({
+        args: form === '' ? [saleId] : [saleId, form],
+        env: { GATEWAY_URL: 'http://127.0.0.1:1', JWT_PRIVATE_KEY_FILE: privateKeyFile },
+        stackEnv: {},
+        output: new Writable({ write: (_chunk, _encoding, done) => done() }),
+        fetch: async () =>
+          new Response(
+            new ReadableStream({
+              start: (body) => body.enqueue(Buffer.from('{"saleId":')),
+              pull: (body) => body.error(new Error('terminated')),
+            }),
+          ),
+      });
+      await expect(asking).rejects.toThrow('broke off');
+      await rm(folder, { recursive: true });
+    },
+  );
 
   test('signs nothing in production, and asks nobody', async () => {
     const asking = printAudit({

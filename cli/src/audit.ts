@@ -49,18 +49,33 @@ export async function printAudit(options: {
   const accept = format === 'csv' ? 'text/csv' : 'application/json';
   const answer = await (options.fetch ?? fetch)(`${gatewayUrl}/api/sales/${saleId}/audit`, {
     headers: { accept, authorization: `Bearer ${await adminToken(env, stackEnv)}` },
+  }).catch((cause: unknown) => {
+    throw new StackError(`The gateway does not answer at ${gatewayUrl}`, { cause });
   });
   if (!answer.ok || !answer.body)
     throw new StackError(`The gateway answered ${answer.status}: ${await answer.text()}`);
+  try {
+    return await print(answer.body, format, output);
+  } catch (cause) {
+    throw new StackError('The books broke off: what was printed is not all', { cause });
+  }
+}
+
+/** Resolves to the exit code. */
+async function print(
+  body: ReadableStream<Uint8Array>,
+  format: 'table' | 'json' | 'csv',
+  output: NodeJS.WritableStream,
+): Promise<number> {
   if (format === 'table') {
-    const books = (await answer.json()) as Books;
+    const books = (await new Response(body).json()) as Books;
     output.write(formatBooks(books));
     return books.verdict === 'ok' ? 0 : 1;
   }
   // The books of a large sale are passed on as they come; their verdict is at the end.
   let tail = '';
   await pipeline(
-    Readable.fromWeb(answer.body),
+    Readable.fromWeb(body),
     async function* (chunks: AsyncIterable<Uint8Array>) {
       for await (const chunk of chunks) {
         tail = (tail + Buffer.from(chunk).toString()).slice(-1_000);

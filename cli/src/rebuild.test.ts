@@ -27,9 +27,14 @@ describe('rebuild', () => {
 
   it('needs an id and a service', async () => {
     const write = () => undefined;
-    await expect(rebuildSale({ args: ['x'], env: {}, write })).rejects.toThrow('24 hexadecimal');
+    for (const args of [['x'], [saleId, saleId]])
+      await expect(rebuildSale({ args, env: {}, write })).rejects.toThrow('24 hexadecimal');
     await expect(rebuildSale({ args: [saleId], env: {}, write })).rejects.toThrow(
       'not known where',
+    );
+    const env = { INVENTORY_SERVICE_ADMIN_URL: 'http://127.0.0.1:1', INTERNAL_KEY: 'k' };
+    await expect(rebuildSale({ args: [saleId], env, write })).rejects.toThrow(
+      'does not answer at http://127.0.0.1:1',
     );
   });
 });

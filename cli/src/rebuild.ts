@@ -28,9 +28,9 @@ export async function rebuildSale(options: {
     allowPositionals: true,
     options: { json: { type: 'boolean' } },
   });
-  const [saleId = ''] = positionals;
-  if (!/^[0-9a-f]{24}$/.test(saleId))
-    throw new StackError(`rebuild ${saleId}: the id of a sale is needed, 24 hexadecimal digits`);
+  const [saleId = '', ...more] = positionals;
+  if (!/^[0-9a-f]{24}$/.test(saleId) || more.length > 0)
+    throw new StackError('rebuild <saleId>: one id of 24 hexadecimal digits is needed');
   const rebuilt = await untilRebuilt(options.env, saleId);
   options.write(
     values.json === true
@@ -51,6 +51,8 @@ async function untilRebuilt(env: Environment, saleId: string): Promise<Rebuilt> 
     const answer = await fetch(new URL(`/internal/sales/${saleId}/rebuild`, url), {
       method: 'POST',
       headers: { 'x-internal-key': key },
+    }).catch((cause: unknown) => {
+      throw new StackError(`inventory-service does not answer at ${url}`, { cause });
     });
     const body: unknown = await answer.json();
     if (answer.ok) return body as Rebuilt;

@@ -249,6 +249,20 @@ describe('limits', () => {
     });
   });
 
+  it('count every 503 of an order that is named: anybody can make up an id', async () => {
+    answer = (_req, res) => res.writeHead(503).end();
+    await withGateway(build(upstreamUrl, { RATE_LIMIT_DEFAULT: '2/60' }), async (url) => {
+      const token = newToken();
+      const statuses: number[] = [];
+      for (let n = 0; n < 3; n += 1) {
+        const path = `/api/orders/65a00000000000000000000${n}/cancel`;
+        const asked = request(url).post(path).set('Authorization', `Bearer ${token}`);
+        statuses.push((await asked.send({})).status);
+      }
+      expect(statuses).toEqual([503, 503, 429]);
+    });
+  });
+
   it('are not stretched by forged addresses', async () => {
     const statuses: number[] = [];
     for (let i = 0; i < 5; i += 1) {

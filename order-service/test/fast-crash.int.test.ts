@@ -1,4 +1,3 @@
-import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually, newId } from '@quicksale/shared/testing';
 import { openMongoGate, type MongoGate } from './mongo-gate.ts';
@@ -8,14 +7,6 @@ import { startTokenIssuer } from './token-issuer.ts';
 
 jest.setTimeout(90_000);
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
 /** More than one claim of the sweep. */
 const orderCount = 150;
 
@@ -24,19 +15,15 @@ describe('a fast sale whose process is killed between its answers and the insert
   let gate: MongoGate;
   let issuer: Awaited<ReturnType<typeof startTokenIssuer>>;
   let doomed: OrderProcess;
-  let url: string;
   beforeAll(async () => {
     fixture = await startOrders();
     gate = await openMongoGate(process.env.MONGO_URL ?? '');
     issuer = await startTokenIssuer();
-    const port = await freePort();
-    url = `http://127.0.0.1:${port}`;
     doomed = await startOrderProcess({
       NAMESPACE: fixture.namespace,
       INTERNAL_KEY: 'an internal key of a test',
       MONGO_URL: gate.url,
       JWKS_URL: issuer.jwksUrl,
-      ORDER_SERVICE_PORT: String(port),
     });
   });
   afterAll(async () => {
@@ -46,16 +33,8 @@ describe('a fast sale whose process is killed between its answers and the insert
     await fixture?.stop();
   });
 
-  const place = (wanted: { userId: string; key: string; productId: string }) =>
-    fetch(`${url}/api/orders`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${issuer.tokenOf(wanted.userId)}`,
-        'idempotency-key': wanted.key,
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ items: [{ productId: wanted.productId, quantity: 1 }] }),
-    });
+  const place = ({ userId, ...wanted }: { userId: string; key: string; productId: string }) =>
+    doomed.place({ ...wanted, token: issuer.tokenOf(userId) });
 
   it('keeps every order that was answered: the ledger has it, and the sweep writes it', async () => {
     const sale = await fixture.givenProduct(1_000, { durability: 'fast' });

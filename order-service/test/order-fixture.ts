@@ -70,6 +70,8 @@ export interface OrderFixture extends OrderClient {
   /** What inventory-service asks for before it writes the ledger of a sale anew. */
   recordSale(saleId: string): supertest.Test;
   orders(saleId: string): Promise<driver.WithId<driver.Document>[]>;
+  /** What keeps it from being ready, by part; nothing when it is. */
+  unready(): Promise<Record<string, string>>;
   /** What a scraper reads. */
   metrics(): Promise<string>;
   /** Ends the service and leaves the stores to look into. */
@@ -188,6 +190,10 @@ export async function startOrders(
         .post(`/internal/sales/${saleId}/record`)
         .set('x-internal-key', internalKey),
     orders: (saleId) => mongo.db().collection('orders').find({ saleId }).toArray(),
+    unready: async () => {
+      const answer = await fetch(`http://127.0.0.1:${service.adminPort()}/readyz?verbose`);
+      return ((await answer.json()) as { problems: Record<string, string> }).problems;
+    },
     metrics: async () => (await fetch(`http://127.0.0.1:${service.adminPort()}/metrics`)).text(),
     stopService: () => service.stop(),
     stop: async () => {

@@ -1,4 +1,4 @@
-import { Kafka, Partitioners } from 'kafkajs';
+import { CompressionTypes, Kafka, Partitioners } from 'kafkajs';
 import { describe, expect, it, jest } from '@jest/globals';
 import { connectBus, type DeadLetter, type EventBus } from '../src/bus/index.ts';
 import { orderCreated, topics } from '../src/contracts/index.ts';
@@ -89,6 +89,40 @@ describe('connecting', () => {
     });
     await expect(bus.lag('g', orderCreated)).rejects.toMatchObject({ kind: 'unavailable' });
     await bus.stop();
+  });
+});
+
+describe('poison', () => {
+  it('that is too large for a letter once it is unpacked is skipped', async () => {
+    const namespace = testNamespace('bus');
+    const bus = open(namespace);
+    await bus.start();
+    const producer = new Kafka({ brokers, logLevel: 0 }).producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    const fine = orderCreated.event(sampleOrder(1));
+    const headers = { 'x-padding': 'x'.repeat(3_000_000) };
+    await producer.send({
+      topic: `${namespace}.${orderCreated.topic}`,
+      compression: CompressionTypes.GZIP,
+      messages: [{ key: fine.key, value: '{', headers }],
+    });
+    await bus.publish([fine]);
+    const seen: string[] = [];
+    const consumer = bus.createConsumer({
+      contract: orderCreated,
+      group: 'quicksale.test',
+      handle: async (batch) => void seen.push(...batch.map(({ id }) => id)),
+    });
+    await consumer.start();
+    try {
+      await eventually(() => expect(seen).toEqual([fine.id]), 15_000);
+    } finally {
+      await consumer.stop();
+      await producer.disconnect();
+      await bus.stop();
+    }
   });
 });
 

@@ -80,15 +80,31 @@ const followMs = 6_000;
 
 /**
  * The books of a sale, line by line, read while they are sent: however many orders there are, a page
- * of them is in memory. The verdict comes last; it is that of a walk like the auditor's.
+ * of them is in memory. The verdict comes last; it is that of a walk like the auditor's, which goes on
+ * meanwhile: behind the lines of a large sale it would keep a client, and a proxy, waiting too long.
  */
 export async function* auditReport(
   deps: AuditReportDeps,
   sale: { saleId: string; kind: 'standing' | 'timed' },
   at: Date,
 ): AsyncGenerator<ReportLine, void> {
-  const { saleId, kind } = sale;
-  const { ledger, orders } = deps.books;
+  const leaving = new AbortController();
+  const verdict = judge(deps.books, sale.saleId, leaving.signal);
+  // Whoever leaves before it comes does not hear of its failure.
+  verdict.catch(() => undefined);
+  try {
+    yield* listBooks(deps, sale, at);
+    yield* verdictLines(await verdict);
+  } finally {
+    leaving.abort();
+  }
+}
+
+async function* listBooks(
+  { books: { ledger, orders }, history }: AuditReportDeps,
+  { saleId, kind }: { saleId: string; kind: 'standing' | 'timed' },
+  at: Date,
+): AsyncGenerator<ReportLine, void> {
   const lasts = await orders.lastUnits(saleId);
   const counters = await ledger.readCounters(saleId);
   const asked = typeof counters === 'string' ? undefined : counters;
@@ -103,22 +119,21 @@ export async function* auditReport(
 
   let movements: Movement[] = [];
   do {
-    movements = await deps.history.listMovements(saleId, movements.at(-1));
+    movements = await history.listMovements(saleId, movements.at(-1));
     yield* movements.map(movementLine);
   } while (movements.length > 0);
 
   let page: TracedOrder[] = [];
   do {
-    page = await deps.history.listOrders(saleId, page.at(-1)?.id);
+    page = await history.listOrders(saleId, page.at(-1)?.id);
     // Ids are in the order of seconds only.
     for (const order of page.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()))
       yield* unitLines(order);
   } while (page.length > 0);
 
-  const refusals = await deps.history.countRefusals(saleId);
+  const refusals = await history.countRefusals(saleId);
   for (const [reason, count] of Object.entries(refusals).sort())
     yield { record: 'refusals', reason, count };
-  yield* verdictLines(await judge(deps.books, saleId));
 }
 
 function movementLine({
@@ -167,23 +182,32 @@ const stepOf = ({ at, by, reason = '' }: TracedOrder['history'][number]): Step =
 });
 
 /** A walk to its end; once more when the ledger is just about to follow a movement. */
-async function judge(books: AuditSaleDeps, saleId: string): Promise<SaleAudit> {
-  const first = await walk(books, saleId);
+async function judge(
+  books: AuditSaleDeps,
+  saleId: string,
+  leaving: AbortSignal,
+): Promise<SaleAudit> {
+  const first = await walk(books, saleId, leaving);
   const isFollowing =
     first.judged &&
     first.drifts.length > 0 &&
     first.drifts.every(({ kind }) => kind === 'last-too-low');
   if (!isFollowing) return first;
-  await sleep(followMs);
-  return walk(books, saleId);
+  await sleep(followMs, undefined, { signal: leaving });
+  return walk(books, saleId, leaving);
 }
 
-async function walk(books: AuditSaleDeps, saleId: string): Promise<SaleAudit> {
+async function walk(
+  books: AuditSaleDeps,
+  saleId: string,
+  leaving: AbortSignal,
+): Promise<SaleAudit> {
   const steps = auditSale(books, saleId);
   for (;;) {
     const { done, value } = await steps.next();
     if (done) return value;
     if (value !== undefined) await sleep(value);
+    leaving.throwIfAborted();
   }
 }
 

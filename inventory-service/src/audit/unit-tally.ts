@@ -4,19 +4,32 @@ import type { NumberedUnit } from './compare.ts';
 export const seen = { free: 1, held: 2, live: 4, sold: 8 } as const;
 
 /**
- * Where each unit of a sale was seen: a byte per unit, however many orders there are. Units beyond
- * the last one that a product has are kept apart; there should be none.
+ * Where each unit of a sale was seen: a byte per unit up to the highest one seen, however many orders
+ * there are and however many units nobody has asked for yet: those a merchant adds by the million.
+ * Units beyond the last one that a product has are kept apart; there should be none.
  */
 export function createUnitTally(lasts: ReadonlyMap<string, number>) {
-  const places = new Map([...lasts].map(([id, last]) => [id, new Uint8Array(last + 1)] as const));
+  const places = new Map([...lasts.keys()].map((id) => [id, new Uint8Array()]));
   const outside: NumberedUnit[] = [];
+
+  /** The places of a product, with room for one of its units. */
+  function withRoom(productId: string, unit: number): Uint8Array | undefined {
+    const last = lasts.get(productId) ?? 0;
+    const units = places.get(productId);
+    if (!units || !(unit > 0 && unit <= last)) return undefined;
+    if (unit < units.length) return units;
+    const larger = new Uint8Array(Math.min(Math.max(unit + 1, units.length * 2), last + 1));
+    larger.set(units);
+    places.set(productId, larger);
+    return larger;
+  }
 
   return {
     outside,
     /** Notes a place; resolves to the places where the unit was seen before. */
     note: (where: number, { productId, unit }: NumberedUnit): number => {
-      const units = places.get(productId);
-      if (!units || !(unit > 0 && unit < units.length)) {
+      const units = withRoom(productId, unit);
+      if (!units) {
         if (outside.length < mostOutside) outside.push({ productId, unit });
         return 0;
       }
@@ -38,10 +51,13 @@ export function createUnitTally(lasts: ReadonlyMap<string, number>) {
     ): number[] => {
       const units = places.get(productId) ?? new Uint8Array();
       const found: number[] = [];
-      for (let unit = from; unit < Math.min(units.length, to) && found.length < most; unit += 1)
+      // Those that were seen nowhere are all alike.
+      const end = fits(0) ? (lasts.get(productId) ?? 0) + 1 : units.length;
+      for (let unit = from; unit < Math.min(end, to) && found.length < most; unit += 1)
         if (fits(units[unit] ?? 0)) found.push(unit);
       return found;
     },
+    /** How many units of a product were seen in places that fit. */
     count: (productId: string, fits: (where: number) => boolean): number =>
       (places.get(productId) ?? new Uint8Array())
         .subarray(1)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toAppError } from '@quicksale/shared/errors';
 import type { Logger } from '@quicksale/shared/log';
 import type { StockLedger } from '@quicksale/shared/stock-ledger';
@@ -17,6 +18,8 @@ export interface RunRebuildsDeps extends RebuildDeps {
 /** Sales that one process writes back side by side. */
 const atATime = 3;
 
+/** So soon a sale is found that comes to be in doubt while others take their time. */
+const lookAgainMs = 500;
 const firstWaitMs = 500;
 const longestWaitMs = 10_000;
 
@@ -27,9 +30,16 @@ const longestWaitMs = 10_000;
 export function createRebuildRunner(deps: RunRebuildsDeps): () => Promise<void> {
   const waits = new Map<string, { untilMs: number; ms: number }>();
 
+  /** Sales to be tried now. */
+  async function look(): Promise<string[]> {
+    const inDoubt = await findInDoubt(deps, await deps.sales.listLedgerReady());
+    deps.metrics.noteInDoubt(inDoubt.length);
+    for (const saleId of waits.keys()) if (!inDoubt.includes(saleId)) waits.delete(saleId);
+    return inDoubt.filter((saleId) => deps.clock.now() >= (waits.get(saleId)?.untilMs ?? 0));
+  }
+
   async function attempt(saleId: string): Promise<void> {
     const earlier = waits.get(saleId);
-    if (earlier && deps.clock.now() < earlier.untilMs) return;
     try {
       await rebuildNow(deps, saleId, { onlyInDoubt: true });
       waits.delete(saleId);
@@ -42,15 +52,25 @@ export function createRebuildRunner(deps: RunRebuildsDeps): () => Promise<void> 
   }
 
   return async () => {
-    const inDoubt = await findInDoubt(deps, await deps.sales.listLedgerReady());
-    deps.metrics.noteInDoubt(inDoubt.length);
-    for (const saleId of waits.keys()) if (!inDoubt.includes(saleId)) waits.delete(saleId);
-    const queue = inDoubt.values();
-    await Promise.all(
-      Array.from({ length: atATime }, async () => {
-        for (const saleId of queue) await attempt(saleId);
-      }),
-    );
+    const running = new Map<string, Promise<void>>();
+    try {
+      let queue = await look();
+      while (queue.length > 0 || running.size > 0) {
+        for (const saleId of queue.splice(0, atATime - running.size))
+          running.set(
+            saleId,
+            attempt(saleId).finally(() => running.delete(saleId)),
+          );
+        if (queue.length > 0) await Promise.race(running.values());
+        else {
+          const all = Promise.all(running.values());
+          await Promise.race([all, sleep(lookAgainMs, undefined, { ref: false })]);
+          if (running.size > 0) queue = (await look()).filter((saleId) => !running.has(saleId));
+        }
+      }
+    } finally {
+      await Promise.all(running.values());
+    }
   };
 }
 

@@ -111,6 +111,41 @@ describe('making a sale', () => {
     expect(world.products.get(productId)).not.toHaveProperty('claimedBy');
   });
 
+  it('is not refused for units that a ledger under repair does not show', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId } = await world.givenProduct(9);
+    world.memory.rebuild(merchantId, { epoch: 2, slice: 0 }, { kind: 'begin' });
+    const cleared = { kind: 'clear', productIds: [productId] } as const;
+    world.memory.rebuild(merchantId, { epoch: 2, slice: 1 }, cleared);
+    await expect(createSale(world.deps, wish(world, productId, 9), merchant)).rejects.toMatchObject(
+      { code: 'dependency-unavailable' },
+    );
+    expect(world.timed.size).toBe(0);
+  });
+
+  it('keeps its products while a ledger under repair does not show what it has', async () => {
+    const world = createSaleWorld();
+    const { productId, merchantId, saleId, read } = await givenSale(world, 9, 5);
+    const { shownStock } = world.deps.ledger;
+    let isLost = true;
+    const ledger: typeof world.deps.ledger = {
+      ...world.deps.ledger,
+      shownStock: async (places) => {
+        const shown = await shownStock(places);
+        return shown.map((stock, i) => (isLost && places[i]?.saleId === saleId ? null : stock));
+      },
+    };
+    world.pass(3_600_001 + 10_000);
+    await expect(advanceSale({ ...world.deps, ledger }, await read())).rejects.toMatchObject({
+      code: 'dependency-unavailable',
+    });
+    expect(world.products.get(productId)).toMatchObject({ claimedBy: saleId });
+    isLost = false;
+    await runUntilIdle(world);
+    expect(units(world, productId, merchantId, saleId)).toEqual([9, 0]);
+    expect(world.products.get(productId)).not.toHaveProperty('claimedBy');
+  });
+
   it('gives back what had moved when the rest is gone meanwhile', async () => {
     const world = createSaleWorld();
     const { productId, merchantId } = await world.givenProduct(2_500);

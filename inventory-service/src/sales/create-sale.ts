@@ -11,6 +11,7 @@ import type { TimedSaleStore } from './timed-sale-store.ts';
 export interface CreateSaleDeps extends AdvanceDeps, FinishDeps {
   timedSales: TimedSaleStore;
   products: ProductStore;
+  movements: AdvanceDeps['movements'] & FinishDeps['movements'];
   ledger: AdvanceDeps['ledger'] & FinishDeps['ledger'];
   sales: FinishDeps['sales'];
   random: Random;

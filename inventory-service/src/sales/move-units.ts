@@ -3,6 +3,7 @@ import { faultPoint, type Clock } from '@quicksale/shared/process';
 import type { StockLedger } from '@quicksale/shared/stock-ledger';
 import type { ProductStore } from '../products/product-store.ts';
 import type { HouseOrders } from '../stock/house-orders.ts';
+import type { MovementStore } from '../stock/movement.ts';
 import { saveOpen } from './save-sale.ts';
 import { closeRound, openRound, type Round, type SaleItem, type TimedSale } from './timed-sale.ts';
 import type { TimedSaleStore } from './timed-sale-store.ts';
@@ -11,6 +12,7 @@ export interface MoveDeps {
   timedSales: Pick<TimedSaleStore, 'save'>;
   products: Pick<ProductStore, 'raiseVersion'>;
   houseOrders: HouseOrders;
+  movements: Pick<MovementStore, 'lastUnit'>;
   ledger: Pick<StockLedger, 'shownStock'>;
   clock: Clock;
 }
@@ -49,13 +51,19 @@ export async function returnUnits(deps: MoveDeps, given: TimedSale): Promise<Tim
   return sale;
 }
 
-/** Units that can be taken out of a sale at this moment; 0 when none were ever brought in. */
+/**
+ * Units that can be taken out of a sale at this moment; 0 when none were ever brought in. A ledger
+ * that was lost, or is just being written anew, does not have those that were.
+ */
 export async function availableUnits(
-  { ledger }: Pick<MoveDeps, 'ledger'>,
+  { ledger, movements }: Pick<MoveDeps, 'ledger' | 'movements'>,
   place: { saleId: string; productId: string },
 ): Promise<number> {
   const [stock] = await ledger.shownStock([place]);
-  return stock?.available ?? 0;
+  if (stock) return stock.available;
+  if ((await movements.lastUnit(place.saleId, place.productId)) > 0)
+    throw unavailable('The stock ledger does not know the units of the sale now');
+  return 0;
 }
 
 type Moved =

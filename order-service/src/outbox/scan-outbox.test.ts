@@ -1,6 +1,7 @@
 import { Registry } from '@prometheus-io/client';
 import { describe, expect, it } from '@jest/globals';
 import type { OutgoingEvent } from '@quicksale/shared/contracts';
+import { AppError } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { createMemoryOrderStore, type Order } from '@quicksale/shared/orders';
 import { givenOrder, newId } from '@quicksale/shared/testing';
@@ -19,10 +20,16 @@ function setUp(backlog = 0) {
     { write: (line) => void alarms.push((JSON.parse(line) as { orderId: string }).orderId) },
   );
   let hasArrived = true;
+  let refused: string | undefined;
   let now = createdAt;
   const deps: ScanOutboxDeps = {
     orders,
-    bus: { publish: async (events) => void published.push(...events) },
+    bus: {
+      publish: async (events) => {
+        if (events.some(({ subject }) => subject === refused)) throw new AppError('internal');
+        published.push(...events);
+      },
+    },
     clock: { now: () => now },
     log,
     releaseUnits: async () => undefined,
@@ -39,6 +46,7 @@ function setUp(backlog = 0) {
     await scanOutbox(deps);
     return published.splice(0).map(({ id }) => id);
   };
+  const refuseEventsOf = (order: Order) => void (refused = order.id);
   const setArrived = (arrived: boolean) => void (hasArrived = arrived);
   const registry = new Registry();
   createStuckOrdersGauge({ orders, clock: deps.clock, registry });
@@ -46,7 +54,7 @@ function setUp(backlog = 0) {
     const [, count] = /^quicksale_stuck_orders (\d+)$/m.exec(await registry.metrics()) ?? [];
     return Number(count);
   };
-  return { orders, scanAt, alarms, shipped, setArrived, stuck };
+  return { orders, scanAt, alarms, shipped, setArrived, refuseEventsOf, stuck };
 }
 
 const givenHouseOrder = (): Order =>
@@ -86,6 +94,21 @@ describe('the outbox scan', () => {
     // The letter was replayed, and the answer came.
     await orders.pullOutbox([{ id: order.id, outboxIds: [`${order.id}:1`] }]);
     expect(await stuck()).toBe(0);
+  });
+
+  it('an event that the broker refuses is the trouble of its own order', async () => {
+    const { orders, scanAt, alarms, refuseEventsOf } = setUp();
+    const batch = [givenOrder(), givenOrder(), givenOrder()];
+    const [first, bad, last] = batch.map(({ id }) => id);
+    await orders.insertMany(batch);
+    if (batch[1]) refuseEventsOf(batch[1]);
+    for (const ms of [5_000, 15_000]) {
+      expect((await scanAt(ms)).sort()).toEqual([`${first}:1`, `${last}:1`].sort());
+      expect(alarms.splice(0)).toEqual([bad]);
+    }
+    expect(await scanAt(10 * 3_600_000)).toHaveLength(2);
+    // Stuck all three; of one it is known why.
+    expect(alarms.sort()).toEqual([first, bad, bad, last].sort());
   });
 
   it('waits while the answer is probably on its way', async () => {

@@ -1,5 +1,6 @@
 import type { Bus } from '@quicksale/shared/bus';
 import type { OutgoingEvent } from '@quicksale/shared/contracts';
+import { toAppError, type AppError } from '@quicksale/shared/errors';
 import type { Logger } from '@quicksale/shared/log';
 import {
   orderCreatedEvent,
@@ -49,8 +50,8 @@ export async function scanOutbox(deps: ScanOutboxDeps): Promise<void> {
   reportStuck(deps, moving, now, await deps.shipUnits(moving));
   if ((await deps.backlog()) > mostBacklog) return;
   await deps.orders.rescheduleOutbox(rest.map((order) => reschedule(order, now)));
-  await sendAgain(deps, due);
   reportStuck(deps, rest, now);
+  await sendAgain(deps, due);
 }
 
 /** An order is stuck when its last step was long ago and something of it is still to be done. */
@@ -68,17 +69,33 @@ function reportStuck(
   }
 }
 
+/**
+ * Each order in a call of its own, which the bus puts together again: an event that the broker never
+ * takes is then the trouble of its own order.
+ */
 async function sendAgain(deps: ScanOutboxDeps, due: readonly Order[]): Promise<void> {
-  const events = due.flatMap(outboxEvents);
-  if (events.length === 0) return;
-  deps.log.warn({ orders: due.length, events: events.length }, 'sending outbox entries again');
-  await deps.bus.publish(events);
+  const sends = due.map((order) => ({ order, events: outboxEvents(order) }));
+  const open = sends.filter(({ events }) => events.length > 0);
+  if (open.length === 0) return;
+  const events = open.reduce((sum, one) => sum + one.events.length, 0);
+  deps.log.warn({ orders: open.length, events }, 'sending outbox entries again');
+  const results = await Promise.allSettled(open.map((one) => deps.bus.publish(one.events)));
+  const sent = open.filter((_, index) => results[index]?.status === 'fulfilled');
   await deps.orders.pullOutbox(
-    due.flatMap((order) => {
-      const sent = (order.outbox ?? []).filter(({ type }) => type === 'order.status.v1');
-      return sent.length > 0 ? [{ id: order.id, outboxIds: sent.map(({ id }) => id) }] : [];
+    sent.flatMap(({ order }) => {
+      const told = (order.outbox ?? []).filter(({ type }) => type === 'order.status.v1');
+      return told.length > 0 ? [{ id: order.id, outboxIds: told.map(({ id }) => id) }] : [];
     }),
   );
+  let away: AppError | undefined;
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') continue;
+    const error = toAppError(result.reason);
+    const orderId = open[index]?.order.id;
+    if (error.kind === 'unavailable') away = error;
+    else deps.log.error({ err: error, orderId }, 'an event of an order is refused by the bus');
+  }
+  if (away) throw away;
 }
 
 type Marks = Partial<Record<'outbox' | 'releasing' | 'shipping', readonly unknown[] | undefined>>;

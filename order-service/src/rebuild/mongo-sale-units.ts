@@ -19,10 +19,12 @@ export function createMongoSaleUnits(mongo: Mongo): ReadSaleUnits {
 
 async function readOwners(mongo: Mongo, saleId: string): Promise<Map<string, string>> {
   const owners = new Map<string, string>();
+  // In the order of what never changes: an order that is written to meanwhile is not missed.
   const orders = mongo
     .db()
     .collection<{ _id: driver.ObjectId; units?: string[] }>('orders')
-    .find({ saleId, units: { $exists: true } }, { projection: { units: 1 } });
+    .find({ saleId, units: { $exists: true } }, { projection: { units: 1 } })
+    .sort({ _id: 1 });
   for await (const { _id, units = [] } of orders)
     for (const unit of units) owners.set(unit, _id.toHexString());
   return owners;

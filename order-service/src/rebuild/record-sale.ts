@@ -10,7 +10,7 @@ import { settleLostHolds } from './settle-lost-holds.ts';
 
 export interface RecordSaleDeps {
   ledger: Pick<StockLedger, 'markedOrders' | 'peekHolds'>;
-  orders: Pick<OrderStore, 'isReachable' | 'findByIds' | 'insertMany'>;
+  orders: Pick<OrderStore, 'isReachable' | 'findByIds' | 'findRelated' | 'insertMany'>;
   /** The one that intake uses: it bounds how much is written at a time. */
   recorder: Pick<GroupRecorder, 'record'>;
   readSaleUnits: ReadSaleUnits;
@@ -40,14 +40,18 @@ export async function recordSale(deps: RecordSaleDeps, saleId: string): Promise<
     record && record.kind !== 'bare' ? [{ saleId, record }] : [],
   );
   if (holds.length === 0) return { holds: 0, recorded: 0 };
-  const results = await Promise.allSettled(holds.map((hold) => deps.recorder.record(hold)));
+  // A fenced sale strikes nothing off: who asks again, out of patience, must not begin at the start.
+  const written = await findWritten(deps, holds);
+  const open = holds.filter(({ record }) => !written.has(record.orderId));
+  const results = await Promise.allSettled(open.map((hold) => deps.recorder.record(hold)));
   const outcomes = results.map((result) => {
     if (result.status === 'rejected') throw result.reason;
     return result.value;
   });
   const recorded =
+    written.size +
     outcomes.filter(({ kind }) => kind === 'recorded').length +
-    (await keepPromises(deps, saleId, await findLost(deps, holds, outcomes)));
+    (await keepPromises(deps, saleId, await findLost(deps, open, outcomes)));
   deps.log.warn(
     { saleId, holds: holds.length, recorded },
     'recorded what a fenced sale had left unrecorded',
@@ -55,9 +59,29 @@ export async function recordSale(deps: RecordSaleDeps, saleId: string): Promise<
   return { holds: holds.length, recorded };
 }
 
+/** Orders of one read or insert: well within the deadline of either. */
+const ordersPerCall = 500;
+
+const slices = <T>(all: readonly T[]): T[][] =>
+  Array.from({ length: Math.ceil(all.length / ordersPerCall) }, (_, index) =>
+    all.slice(index * ordersPerCall, (index + 1) * ordersPerCall),
+  );
+
+/** Ids of the holds whose orders are in MongoDB. */
+async function findWritten(
+  { orders }: Pick<RecordSaleDeps, 'orders'>,
+  holds: readonly Hold[],
+): Promise<Set<string>> {
+  const written = new Set<string>();
+  for (const some of slices(holds))
+    for (const { id } of await orders.findByIds(some.map(({ record }) => record.orderId)))
+      written.add(id);
+  return written;
+}
+
 /** Holds whose buyers were told yes, and that are in no document: their units are somebody else's. */
 async function findLost(
-  { orders }: RecordSaleDeps,
+  deps: RecordSaleDeps,
   holds: readonly Hold[],
   outcomes: readonly RecordingOutcome[],
 ): Promise<Hold[]> {
@@ -65,9 +89,7 @@ async function findLost(
     ({ record }, index) =>
       record.fast && ['in-doubt', 'not-recorded'].includes(outcomes[index]?.kind ?? ''),
   );
-  if (missing.length === 0) return [];
-  const found = await orders.findByIds(missing.map(({ record }) => record.orderId));
-  const written = new Set(found.map(({ id }) => id));
+  const written = await findWritten(deps, missing);
   return missing.filter(({ record }) => !written.has(record.orderId));
 }
 
@@ -81,18 +103,15 @@ async function keepPromises(
   const productIds = [...new Set(lost.flatMap(({ record }) => Object.keys(record.units)))];
   const { owners, lastUnits } = await readSaleUnits(saleId, productIds);
   const free = new Map(
-    [...lastUnits].map(([productId, last]) => [
-      productId,
-      Array.from({ length: last }, (_, index) => index + 1).filter(
-        (number) => !owners.has(`${saleId}:${productId}:${number}`),
-      ),
-    ]),
+    [...lastUnits].map(([productId, last]) => {
+      const isOwned = (number: number) => owners.has(`${saleId}:${productId}:${number}`);
+      return [productId, lowestFree(last, isOwned, countUnits(lost, productId))];
+    }),
   );
   const settled = settleLostHolds(lost, { owners, free, at: new Date(clock.now()) });
   const wanted = settled.flatMap((one) => (one.kind === 'dropped' ? [] : [one.order]));
   const refused = await insert(orders, wanted);
-  // Its key may name an older order; in a fast sale it is good for a day only.
-  if ((await insert(orders, refused.map(withoutKey))).length > 0)
+  if ((await insert(orders, await withoutOldKeys(orders, refused))).length > 0)
     throw unavailable('Some orders of a lost ledger are not written yet');
   log.error(
     {
@@ -105,14 +124,46 @@ async function keepPromises(
   return wanted.length;
 }
 
+const countUnits = (holds: readonly Hold[], productId: string) =>
+  holds.reduce((sum, { record }) => sum + (record.units[productId]?.length ?? 0), 0);
+
+/** As many numbers as can be wanted at most; a product may have very many that nobody wants. */
+function lowestFree(last: number, isOwned: (number: number) => boolean, most: number): number[] {
+  const found: number[] = [];
+  for (let number = 1; number <= last && found.length < most; number += 1)
+    if (!isOwned(number)) found.push(number);
+  return found;
+}
+
 /** Those that did not get in. */
 async function insert(
   orders: RecordSaleDeps['orders'],
   wanted: readonly Order[],
 ): Promise<Order[]> {
-  if (wanted.length === 0) return [];
-  const outcomes = await orders.insertMany(wanted);
-  return wanted.filter((_, index) => outcomes[index]?.kind !== 'inserted');
+  const refused: Order[] = [];
+  for (const some of slices(wanted)) {
+    const outcomes = await orders.insertMany(some);
+    refused.push(...some.filter((_, index) => outcomes[index]?.kind !== 'inserted'));
+  }
+  return refused;
 }
 
-const withoutKey = ({ idempotencyDigest: _, ...order }: Order): Order => order;
+/**
+ * A key may name an older order: in a fast sale it is good for a day only. One that lost nothing but
+ * a race keeps its key, or its buyer's next request with it would make a second order.
+ */
+async function withoutOldKeys(
+  { findRelated }: RecordSaleDeps['orders'],
+  refused: readonly Order[],
+): Promise<Order[]> {
+  const digests = new Set<string>();
+  for (const some of slices(refused)) {
+    const wanted = some.flatMap(({ idempotencyDigest }) => idempotencyDigest ?? []);
+    for (const { idempotencyDigest } of await findRelated({ ids: [], digests: wanted, units: [] }))
+      if (idempotencyDigest) digests.add(idempotencyDigest);
+  }
+  return refused.map((order) => {
+    const { idempotencyDigest, ...rest } = order;
+    return idempotencyDigest && digests.has(idempotencyDigest) ? rest : order;
+  });
+}

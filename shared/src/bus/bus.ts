@@ -6,7 +6,8 @@ export interface Bus {
   /**
    * Resolves when every event is acknowledged. Rejects with AppError `dependency-unavailable` after
    * a bounded time; whether the events got out is then unknown, so publish them again: duplicates
-   * are legal. Events of one key keep the order of the calls.
+   * are legal. Rejects with `internal` when the broker refuses one of them for good; the others are
+   * sent then. Events of one key keep the order of the calls.
    */
   publish(events: readonly OutgoingEvent[]): Promise<void>;
 }

@@ -20,6 +20,8 @@ const batchBytes = 512 * 1024;
 const largestEventBytes = 900 * 1024;
 /** Dead-letter topics take twice as much: what a topic has taken fits, with its reason. */
 const largestLetterBytes = 1_900 * 1024;
+/** Of a record beside its parts, generously. */
+const framingBytes = 1_000;
 const stopLimitMs = 3_000;
 
 export interface BusOptions {
@@ -72,13 +74,25 @@ export function connectBus(options: BusOptions): BusConnection {
     });
   });
   const sender = createSequentialSender<KafkaRecord>({
-    sendBatch: (records) => producer.use((open) => sendRecords(open, records)),
+    sendBatch,
+    isRefusal,
     timeoutMs: options.publishTimeoutMs ?? 10_000,
     batchRecords: 1_000,
     batchBytes,
     queueRecords: 50_000,
   });
   let stopping = false;
+
+  async function sendBatch(records: readonly KafkaRecord[]): Promise<void> {
+    // A connection over which a refusal came is a good one.
+    const refusal = await producer.use((open) =>
+      sendRecords(open, records).catch((error: unknown) => {
+        if (Error.isError(error) && isRefusal(error)) return error;
+        throw error;
+      }),
+    );
+    if (refusal !== undefined) throw refusal;
+  }
 
   async function ensureTopics(names: readonly string[]): Promise<void> {
     const settings = {
@@ -104,9 +118,13 @@ export function connectBus(options: BusOptions): BusConnection {
   ): Promise<void> {
     const { partition, offset } = message;
     const why = { ...cause, topic, group, partition, offset, nowMs: clock.now() };
-    const bytes = (message.value?.length ?? 0) + (message.key?.length ?? 0) + 2_000;
     const headers = { ...message.headers, ...deadLetterHeaders(why) };
     const { key, value } = message;
+    // What came compressed goes out as it is.
+    const bytes = Object.entries(headers).reduce(
+      (sum, [name, text = '']) => sum + Buffer.byteLength(name) + Buffer.byteLength(text),
+      (value?.length ?? 0) + (key?.length ?? 0) + framingBytes,
+    );
     const letter = { topic: deadLetterTopic(topic), key, value, headers, bytes };
     await send([letter], largestLetterBytes);
   }
@@ -115,13 +133,12 @@ export function connectBus(options: BusOptions): BusConnection {
     records: readonly KafkaRecord[],
     largestBytes = largestEventBytes,
   ): Promise<void> {
-    // One record that the broker refuses would fail the whole batch, again and again.
+    await sender.send(records.filter(({ bytes }) => bytes <= largestBytes));
     const tooLarge = records.find(({ bytes }) => bytes > largestBytes);
     if (tooLarge)
       throw new AppError('internal', {
         cause: new Error(`An event of ${tooLarge.bytes} bytes for ${tooLarge.topic} is too large`),
       });
-    await sender.send(records);
   }
 
   return {
@@ -174,6 +191,12 @@ interface KafkaRecord {
   headers: Record<string, Buffer | string | undefined>;
   bytes: number;
 }
+
+/** Answers of the broker to what it will not take, however often it is sent. */
+const refusals = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD']);
+
+const isRefusal = (error: unknown): boolean =>
+  refusals.has(String((error as { type?: unknown } | undefined)?.type));
 
 async function sendRecords(producer: Producer, records: readonly KafkaRecord[]): Promise<void> {
   const byTopic = new Map<string, KafkaRecord[]>();

@@ -6,6 +6,8 @@ interface Item {
   bytes: number;
 }
 
+const tooLarge = new Error('too large');
+
 /** A broker that acknowledges when the test says so. */
 function createFixture(options: { timeoutMs?: number; queueRecords?: number } = {}) {
   const sent: string[][] = [];
@@ -15,6 +17,7 @@ function createFixture(options: { timeoutMs?: number; queueRecords?: number } = 
       sent.push(items.map(({ name }) => name));
       return new Promise<void>((resolve, reject) => answers.push({ resolve, reject }));
     },
+    isRefusal: (error) => error === tooLarge,
     timeoutMs: options.timeoutMs ?? 10_000,
     batchRecords: 3,
     batchBytes: 100,
@@ -27,6 +30,19 @@ function createFixture(options: { timeoutMs?: number; queueRecords?: number } = 
     await new Promise(setImmediate);
   };
   return { sender, sent, send, settle };
+}
+
+/** A sender whose batches are large enough for everything; the test says what the broker does. */
+function createRoomySender(takeBatch: (names: string[]) => void) {
+  const sender = createSequentialSender<Item>({
+    sendBatch: async (items) => takeBatch(items.map(({ name }) => name)),
+    isRefusal: (error) => error === tooLarge,
+    timeoutMs: 1_000,
+    batchRecords: 100,
+    batchBytes: 10_000,
+    queueRecords: 100,
+  });
+  return (...names: string[]) => sender.send(names.map((name) => ({ name, bytes: 10 })));
 }
 
 describe('sequential sender', () => {
@@ -71,6 +87,55 @@ describe('sequential sender', () => {
     await settle();
     await other;
     expect(sent).toEqual([['a', 'b', 'c'], ['e']]);
+  });
+
+  it('halves a batch that is refused: only the call of the refused record fails, after its others', async () => {
+    const sent: string[] = [];
+    let batches = 0;
+    const send = createRoomySender((names) => {
+      batches += 1;
+      if (names.some((name) => name.startsWith('bad'))) throw tooLarge;
+      sent.push(...names);
+    });
+    const calls = [['a', 'bad-b', 'c'], ['d'], ['bad-e'], ['f', 'g']];
+    const results = await Promise.allSettled(calls.map((names) => send(...names)));
+    expect(results.map(({ status }) => status)).toEqual([
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    for (const result of results)
+      if (result.status === 'rejected')
+        expect(result.reason).toMatchObject({ code: 'internal', cause: tooLarge });
+    expect(sent).toEqual(['a', 'c', 'd', 'f', 'g']);
+    expect(batches).toBeLessThan(4 * 7);
+  });
+
+  it('a batch that is too large as a whole gets out in parts', async () => {
+    const sent: string[][] = [];
+    const send = createRoomySender((names) => {
+      if (names.length > 2) throw tooLarge;
+      sent.push(names);
+    });
+    await send(...'abcdef');
+    expect(sent.flat()).toEqual([...'abcdef']);
+  });
+
+  it('a broker that goes away while a batch is halved leaves the outcome unknown', async () => {
+    const answers = [tooLarge, new Error('gone')];
+    const sent: string[] = [];
+    const send = createRoomySender((names) => {
+      const error = answers.shift();
+      if (error) throw error;
+      sent.push(...names);
+    });
+    const calls = [send(...'abc'), send('d')];
+    const [first, second] = await Promise.allSettled(calls);
+    expect(first).toMatchObject({ status: 'rejected', reason: { kind: 'unavailable' } });
+    expect(second).toMatchObject({ status: 'fulfilled' });
+    // The rest of a call whose outcome is unknown is not sent: it comes again.
+    expect(sent).toEqual(['d']);
   });
 
   it('a call that waits too long is told, while the batch goes on', async () => {

@@ -1,12 +1,20 @@
-import { unavailable } from '../errors/index.ts';
+import { AppError, unavailable } from '../errors/index.ts';
 
 /** Anything with a size that can be sent in a batch. */
 export interface Sendable {
   bytes: number;
 }
 
+interface Entry<R> {
+  record: R;
+  call: Call;
+}
+
 export interface SequentialSender<R extends Sendable> {
-  /** Resolves when all records are sent; rejects with `unavailable` when that is not known. */
+  /**
+   * Resolves when all records are sent; rejects with `unavailable` when that is not known, and with
+   * `internal` when the broker refuses one of them for good: all others are sent then.
+   */
   send(records: readonly R[]): Promise<void>;
   /** Refuses new calls and waits, at most `limitMs`, for what was taken on. */
   stop(limitMs: number): Promise<void>;
@@ -15,6 +23,8 @@ export interface SequentialSender<R extends Sendable> {
 interface Call {
   left: number;
   over: boolean;
+  /** Why the broker refuses one of its records. */
+  refusal?: AppError;
   timer: NodeJS.Timeout;
   resolve: () => void;
   reject: (error: unknown) => void;
@@ -26,12 +36,14 @@ interface Call {
  */
 export function createSequentialSender<R extends Sendable>(options: {
   sendBatch: (records: readonly R[]) => Promise<void>;
+  /** Whether the broker will never take what it was sent, at least not as one batch. */
+  isRefusal: (error: unknown) => boolean;
   timeoutMs: number;
   batchRecords: number;
   batchBytes: number;
   queueRecords: number;
 }): SequentialSender<R> {
-  let queue: { record: R; call: Call }[] = [];
+  let queue: Entry<R>[] = [];
   let inFlight = new Set<Call>();
   let pump: Promise<void> | undefined;
   let stopped = false;
@@ -59,15 +71,31 @@ export function createSequentialSender<R extends Sendable>(options: {
     await Promise.resolve();
     while (queue.length > 0) {
       const batch = takeBatch();
-      const calls = new Set(batch.map(({ call }) => call));
-      inFlight = calls;
-      try {
-        await options.sendBatch(batch.map(({ record }) => record));
-        for (const { call } of batch) if (--call.left === 0) end(call);
-      } catch (error) {
-        for (const call of calls) end(call, unavailable('The events were not sent', error));
-      }
+      inFlight = new Set(batch.map(({ call }) => call));
+      await sendHalving(batch);
     }
+  }
+
+  /** A batch that is refused is halved until what the broker does not take stands alone. */
+  async function sendHalving(given: readonly Entry<R>[]): Promise<void> {
+    // Of calls that were told meanwhile nothing more is sent.
+    const batch = given.filter(({ call }) => !call.over);
+    if (batch.length === 0) return;
+    try {
+      await options.sendBatch(batch.map(({ record }) => record));
+    } catch (error) {
+      if (!options.isRefusal(error)) {
+        for (const { call } of batch) end(call, unavailable('The events were not sent', error));
+        return;
+      }
+      if (batch.length > 1) {
+        const half = Math.ceil(batch.length / 2);
+        await sendHalving(batch.slice(0, half));
+        return sendHalving(batch.slice(half));
+      }
+      for (const { call } of batch) call.refusal ??= new AppError('internal', { cause: error });
+    }
+    for (const { call } of batch) if (--call.left === 0) end(call, call.refusal);
   }
 
   function takeBatch() {

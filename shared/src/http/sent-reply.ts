@@ -38,6 +38,8 @@ async function sendStream(
 ): Promise<void> {
   const source = chunks[Symbol.asyncIterator]();
   const first = await source.next();
+  // The client may have gone while it was waited for.
+  if (res.destroyed) return void (await source.return?.());
   async function* all(): AsyncGenerator<string, void> {
     try {
       if (!first.done) yield first.value;

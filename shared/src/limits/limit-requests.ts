@@ -6,12 +6,15 @@ import { rateLimited, type RateLimiter } from './rate-limiter.ts';
 export interface RateSubject {
   limiter: RateLimiter;
   key: string;
+  /** The point stays taken whatever the answer is. */
+  isSpent?: boolean;
 }
 
 /**
  * Counts each request under what `subjectOf` names, if anything; those over the limit are refused
  * with 429. A request that is finally answered 503 gets its point back: buyers are told to retry.
- * A read does not: anybody can ask for orders that might be on their way, and is told 503.
+ * A read does not, nor what is named as spent: anybody can ask for orders that might be on their
+ * way, and is told 503.
  */
 export function limitRequests(
   subjectOf: (req: Request, res: Response) => Promise<RateSubject | undefined>,
@@ -20,7 +23,7 @@ export function limitRequests(
   return async (req, res, next) => {
     const subject = await subjectOf(req, res);
     if (!subject) return next();
-    const { limiter, key } = subject;
+    const { limiter, key, isSpent = false } = subject;
     const decision = await limiter.take(key);
     res.set(rateLimitHeaders(limiter.policy, decision));
     if (!decision.allowed) {
@@ -29,7 +32,7 @@ export function limitRequests(
     }
     res.once('finish', () => {
       // Nobody waits for it; a point that is not returned expires with its window.
-      if (res.statusCode === 503 && req.method !== 'GET')
+      if (res.statusCode === 503 && req.method !== 'GET' && !isSpent)
         limiter.giveBack(key).catch(() => undefined);
     });
     next();

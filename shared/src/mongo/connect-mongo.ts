@@ -4,6 +4,7 @@ import mongoose, { type Connection } from 'mongoose';
 import type { Logger } from '../log/index.ts';
 import type { Part } from '../process/service.ts';
 import { createCommandCounter } from './command-counter.ts';
+import { endLostWrites } from './lost-writes.ts';
 
 export type Db = mongoose.mongo.Db;
 
@@ -34,6 +35,7 @@ export function connectMongo(options: {
   log: Logger;
   metrics?: Registry;
 }): Mongo {
+  endLostWrites();
   const connection = mongoose.createConnection();
   connection.set('strictQuery', 'throw');
   connection.set('sanitizeFilter', true);
