@@ -27,7 +27,9 @@ describe('passwords', () => {
   });
 
   it('are refused when too many are in work', async () => {
-    const hasher = createPasswordHasher({ concurrent: 1, waiting: 1, waitLimitMs: 2_000 });
+    const hasher = createPasswordHasher({
+      limits: { concurrent: 1, waiting: 1, waitLimitMs: 2_000 },
+    });
     const results = await Promise.allSettled(['a', 'b', 'c'].map((one) => hasher.hash(one)));
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
     expect(results[2]).toMatchObject({ reason: { code: 'overloaded' } });

@@ -28,8 +28,7 @@ export function errorFields(error: unknown, depth = 0): ErrorFields {
 }
 
 /** Of an object nothing is told: it may be a body. */
-const textOf = (thrown: unknown) =>
-  typeof thrown === 'object' || typeof thrown === 'function' ? 'not an error' : String(thrown);
+const textOf = (thrown: unknown) => (typeof thrown === 'string' ? thrown : 'not an error');
 
 /** Each pattern is bounded or runs once over the text. */
 const secrets = [

@@ -31,7 +31,6 @@ describe('a log line', () => {
       { level: 'info', msg: forged, requestId: forged },
       { level: 'warn', msg: forged },
     ]);
-    // eslint-disable-next-line no-control-regex
     expect(output).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   });
 
