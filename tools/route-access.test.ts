@@ -7,6 +7,7 @@ import { Registry } from '@prometheus-io/client';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Express } from 'express';
 import request from 'supertest';
+import type { z } from 'zod';
 import { roles, type Role } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { createAdminApp, createApp, type Access, type Route } from '@quicksale/shared/http';
@@ -189,6 +190,17 @@ describe('every route of every service', () => {
         nameOf(one),
         findDestination(one.spec.method.toUpperCase(), pathOf(nameOf(one)))?.needsToken,
       ]).toEqual([nameOf(one), one.spec.access !== 'public']);
+  });
+
+  it('refuses fields that it does not know, in its body and in its query', () => {
+    const isStrict = (schema: z.ZodType | undefined) =>
+      !schema ||
+      schema
+        .safeParse({ nobodyKnowsIt: 1 })
+        .error?.issues.some(({ code }) => code === 'unrecognized_keys');
+    const loose = routes.filter(({ spec }) => !isStrict(spec.body) || !isStrict(spec.query));
+    expect(loose.map(nameOf)).toEqual([]);
+    expect(routes.filter(({ spec }) => spec.body).length).toBeGreaterThan(10);
   });
 
   it('is mounted where its credential is asked for, or not at all', () => {
