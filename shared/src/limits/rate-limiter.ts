@@ -69,7 +69,6 @@ export function createRateLimiter(options: {
     },
     reset: async (key) => {
       await limiter.delete(key);
-      limiter.deleteInMemoryBlockedAll();
     },
   };
 }
