@@ -92,9 +92,10 @@ describe('an error in a log line', () => {
       log.error({ err: hung }, 'm');
       log.error({ err: new Error('outer', { cause: hung }) }, 'm');
       log.error({ err: { password: 'a secret' } }, 'm');
+      log.error({ deadLetterError: hung }, 'm');
       log.error(hung, 'm');
     });
-    expect(parse(output)).toHaveLength(4);
+    expect(parse(output)).toHaveLength(5);
     expect(output).not.toContain('a secret');
   });
 

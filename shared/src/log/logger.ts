@@ -39,6 +39,8 @@ const secretFields = [
   'x-internal-key',
 ];
 
+const asError = (error: unknown) => errorFields(error);
+
 /** JSON lines on standard output. Bodies and tokens are never passed to it; the redaction is a net. */
 export function createLogger(
   options: { service: string; level: string },
@@ -51,7 +53,7 @@ export function createLogger(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       mixin: () => ({ ...contexts.getStore() }),
-      serializers: { err: (error: unknown) => errorFields(error) },
+      serializers: { err: asError, deadLetterError: asError },
       redact: secretFields.flatMap((name) => [`["${name}"]`, `*["${name}"]`]),
     },
     // Written at once: a line logged right before a crash must not be lost in a buffer.
