@@ -44,6 +44,11 @@ export const config = {
     '5/60',
     'Logins per address and account, as points/seconds',
   ),
+  loginFailureLimit: rateLimitField(
+    'RATE_LIMIT_LOGIN_FAILURES',
+    '20/3600',
+    'Failed logins in a row per address and account, as points/seconds; a good one starts anew',
+  ),
 };
 
 export type AuthServiceConfig = Config<typeof config>;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Express } from 'express';
 import { createTokenVerifier, publicJwk } from '@quicksale/shared/auth';
 import { createApp } from '@quicksale/shared/http';
-import { connectLimitStore, createRateLimiter } from '@quicksale/shared/limits';
+import { connectLimitStore, createRateLimiter, type RateLimit } from '@quicksale/shared/limits';
 import type { Logger } from '@quicksale/shared/log';
 import { connectMongo } from '@quicksale/shared/mongo';
 import {
@@ -16,7 +16,7 @@ import {
 } from '@quicksale/shared/process';
 import manifest from '../package.json' with { type: 'json' };
 import type { AuthServiceConfig } from './config.ts';
-import { createPasswordHasher } from './passwords/password-hasher.ts';
+import { createPasswordHasher, type Argon2 } from './passwords/password-hasher.ts';
 import { publicRoutes } from './routes.ts';
 import { createAccessTokenIssuer } from './sessions/issue-access-token.ts';
 import { createMongoSessionStore } from './sessions/mongo-session-store.ts';
@@ -32,7 +32,7 @@ export interface AuthService extends Service {
 export function buildService(
   config: AuthServiceConfig,
   log: Logger,
-  overrides: { clock?: Clock } = {},
+  overrides: { clock?: Clock; argon2?: Argon2 } = {},
 ): AuthService {
   const clock = overrides.clock ?? systemClock;
   const random = createSystemRandom();
@@ -40,13 +40,15 @@ export function buildService(
   const metrics = createMetrics();
   const mongo = connectMongo({ url: config.mongoUrl, namespace, log, metrics });
   const limitStore = connectLimitStore({ url: config.redisUrl, log });
+  const createLimiter = (name: string, limit: RateLimit) =>
+    createRateLimiter({ store: limitStore, namespace, policy: { name, ...limit } });
   const users = createMongoUserStore(mongo);
   const sessions = createMongoSessionStore(mongo);
   const keys = [publicJwk(signingKey)];
   const deps = {
     users,
     sessions,
-    passwords: createPasswordHasher(),
+    passwords: createPasswordHasher({ argon2: overrides.argon2 }),
     issueAccessToken: createAccessTokenIssuer({
       privateKey: signingKey,
       issuer,
@@ -74,11 +76,10 @@ export function buildService(
     routes: publicRoutes({
       sessions: {
         deps,
-        loginLimiter: createRateLimiter({
-          store: limitStore,
-          namespace,
-          policy: { name: 'login', ...config.loginLimit },
-        }),
+        loginLimiters: {
+          attempts: createLimiter('login', config.loginLimit),
+          failures: createLimiter('login-failures', config.loginFailureLimit),
+        },
         merchantSignUp: config.merchantSignUp === 'on',
       },
       users,

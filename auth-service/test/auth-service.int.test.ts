@@ -1,56 +1,24 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import request from 'supertest';
-import { loadConfig } from '@quicksale/shared/config';
-import { createLogger } from '@quicksale/shared/log';
 import { testNamespace } from '@quicksale/shared/testing';
-import { config as configTable } from '../src/config.ts';
-import { buildService, type AuthService } from '../src/service.ts';
+import type { AuthService } from '../src/service.ts';
+import { internalKey, password, somebody, startAuth } from './auth-fixture.ts';
 
-const internalKey = 'internal-key-of-the-test';
-const password = 'correct horse';
-const log = createLogger({ service: 'test', level: process.env.LOG_LEVEL ?? 'silent' });
-const folder = mkdtempSync(join(tmpdir(), 'quicksale-auth-'));
 const namespace = testNamespace('auth');
 let offsetMs = 0;
 let service: AuthService;
-
-function build(changes: Record<string, string> = {}): AuthService {
-  const config = loadConfig(configTable, {
-    MONGO_URL: process.env.MONGO_URL,
-    REDIS_URL: process.env.REDIS_URL,
-    NAMESPACE: namespace,
-    INTERNAL_KEY: internalKey,
-    JWT_PRIVATE_KEY_FILE: join(folder, 'key.pem'),
-    AUTH_SERVICE_PORT: '0',
-    AUTH_SERVICE_ADMIN_PORT: '0',
-    ...changes,
-  });
-  return buildService(config, log, { clock: { now: () => Date.now() + offsetMs } });
-}
+let stop: () => Promise<void>;
+let build: (changes: Record<string, string>) => AuthService;
 
 beforeAll(async () => {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  writeFileSync(join(folder, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
-  service = build();
-  await service.start();
+  ({ service, stop, build } = await startAuth({
+    namespace,
+    clock: { now: () => Date.now() + offsetMs },
+  }));
 }, 60_000);
-afterAll(async () => {
-  await service.stop();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => stop());
 
-let people = 0;
-const somebody = () => ({
-  email: `Somebody${(people += 1)}@Example.com`,
-  password,
-  firstName: 'Some',
-  lastName: 'Body',
-});
 const post = (path: string, body: object) => request(service.app).post(path).send(body);
 const register = async (changes: object = {}) => {
   const person = { ...somebody(), ...changes };

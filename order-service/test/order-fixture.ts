@@ -1,6 +1,7 @@
 import type { mongo as driver } from 'mongoose';
 import { createMemoryBus, type MemoryBus } from '@quicksale/shared/bus';
 import { loadConfig } from '@quicksale/shared/config';
+import type { OutgoingEvent } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { connectMongo, type Mongo } from '@quicksale/shared/mongo';
@@ -44,6 +45,10 @@ export interface OrderFixture extends OrderClient {
   /** Another order-service on the same stores. */
   startTwin(): Promise<OrderClient>;
   bus: MemoryBus;
+  /** Every event that the services have published. */
+  published: OutgoingEvent[];
+  /** Every line that they have logged, down to the finest level. */
+  lines: string[];
   mongo: Mongo;
   servers: RedisServers;
   /** To the ledger's server; on a cluster to the master that has shard 0. */
@@ -93,13 +98,22 @@ export async function startOrders(
     INTERNAL_KEY: internalKey,
     ...overrides,
   });
-  const log = createLogger({ service: 'order-service', level: 'silent' });
+  const lines: string[] = [];
+  const log = createLogger(
+    { service: 'order-service', level: 'trace' },
+    { write: (line) => void lines.push(line) },
+  );
   const bus = createMemoryBus({ log });
+  const published: OutgoingEvent[] = [];
+  const publish = (events: readonly OutgoingEvent[]) => {
+    published.push(...events);
+    return bus.publish(events);
+  };
   const part = { name: 'bus', start: async () => undefined, stop: async () => undefined };
   const build = () =>
     buildService(config, log, {
       ...parts,
-      bus: { ...bus, ...part },
+      bus: { ...bus, ...part, publish },
       verifyAccessToken: async (token) => {
         const [, userId] = /^user-([0-9a-f]{24})$/.exec(token) ?? [];
         if (!userId) throw new AppError('unauthenticated');
@@ -161,6 +175,8 @@ export async function startOrders(
       return clientOf(twin);
     },
     bus,
+    published,
+    lines,
     mongo,
     servers,
     redis: servers.serverOf(keys.shardCount),

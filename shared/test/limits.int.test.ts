@@ -52,6 +52,18 @@ describe('a rate limiter', () => {
     expect(decisions.filter((d) => d.allowed)).toHaveLength(10);
   });
 
+  it('starts anew after a reset, in all processes, also for whoever was refused', async () => {
+    const name = freshName();
+    const [one, other] = [newLimiter(name), newLimiter(name)];
+    for (let n = 0; n < 4; n += 1) await one.take('k');
+    await one.take('else');
+    expect((await one.take('k')).allowed).toBe(false);
+    await one.reset('k');
+    expect((await other.take('k')).remaining).toBe(2);
+    expect((await one.take('k')).remaining).toBe(1);
+    expect((await one.take('else')).remaining).toBe(1);
+  });
+
   it('keeps keys apart and puts them under the namespace, with an end', async () => {
     const name = freshName();
     const limiter = newLimiter(name, 1);

@@ -26,8 +26,31 @@ describe('passwords', () => {
     expect(await createPasswordHasher().matches(nobodysHash, '')).toBe(false);
   });
 
+  it('are two at a time, 64 may wait, and all others are refused at once', async () => {
+    let entered = 0;
+    let finish = (_hash: string) => undefined as void;
+    const held = new Promise<string>((resolve) => (finish = resolve));
+    const enter = () => ((entered += 1), held);
+    const hasher = createPasswordHasher({ argon2: { hash: enter, verify: async () => false } });
+    let refused = 0;
+    const all = Array.from({ length: 200 }, () =>
+      hasher.hash('x').catch((error: unknown) => {
+        refused += 1;
+        expect(error).toMatchObject({ code: 'overloaded' });
+      }),
+    );
+    // No timer has run: nobody was refused for having waited too long.
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect([entered, refused]).toEqual([2, 200 - 66]);
+    finish('a hash');
+    await Promise.all(all);
+    expect([entered, refused]).toEqual([66, 200 - 66]);
+  });
+
   it('are refused when too many are in work', async () => {
-    const hasher = createPasswordHasher({ concurrent: 1, waiting: 1, waitLimitMs: 2_000 });
+    const hasher = createPasswordHasher({
+      limits: { concurrent: 1, waiting: 1, waitLimitMs: 2_000 },
+    });
     const results = await Promise.allSettled(['a', 'b', 'c'].map((one) => hasher.hash(one)));
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
     expect(results[2]).toMatchObject({ reason: { code: 'overloaded' } });

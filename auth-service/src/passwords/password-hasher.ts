@@ -1,5 +1,5 @@
 import { hash, verify } from '@node-rs/argon2';
-import { createBulkhead } from '@quicksale/shared/limits';
+import { createBulkhead, type BulkheadOptions } from '@quicksale/shared/limits';
 
 /** OWASP's argon2id settings: 19 MiB, two passes; about 5 ms. */
 export const argon2Settings = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -20,7 +20,16 @@ export interface PasswordHasher {
   matches(passwordHash: string, password: string): Promise<boolean>;
 }
 
-export function createPasswordHasher(limits = hashing): PasswordHasher {
+/** What does the work, on threads of its own. */
+export interface Argon2 {
+  hash(password: string, settings: typeof argon2Settings): Promise<string>;
+  verify(passwordHash: string, password: string): Promise<boolean>;
+}
+
+export function createPasswordHasher(
+  options: { limits?: BulkheadOptions; argon2?: Argon2 | undefined } = {},
+): PasswordHasher {
+  const { limits = hashing, argon2 = { hash, verify } } = options;
   const bulkhead = createBulkhead(limits);
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -33,7 +42,7 @@ export function createPasswordHasher(limits = hashing): PasswordHasher {
   }
 
   return {
-    hash: (password) => inTurn(() => hash(password, argon2Settings)),
-    matches: (passwordHash, password) => inTurn(() => verify(passwordHash, password)),
+    hash: (password) => inTurn(() => argon2.hash(password, argon2Settings)),
+    matches: (passwordHash, password) => inTurn(() => argon2.verify(passwordHash, password)),
   };
 }

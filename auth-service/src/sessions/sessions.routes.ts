@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
-import type { RateLimiter } from '@quicksale/shared/limits';
 import { addUser } from '../users/add-user.ts';
 import { emailSchema, newAccountSchema, userSchema } from '../users/user-schemas.ts';
 import { toPublicUser } from '../users/user.ts';
@@ -9,11 +8,11 @@ import { logIn, type LogInDeps } from './log-in.ts';
 import { logOut } from './log-out.ts';
 import { openSession } from './open-session.ts';
 import { refreshSession } from './refresh-session.ts';
-import { withinLoginLimit } from './within-login-limit.ts';
+import { withinLoginLimit, type LoginLimiters } from './within-login-limit.ts';
 
 export interface SessionsRoutesOptions {
   deps: LogInDeps;
-  loginLimiter: RateLimiter;
+  loginLimiters: LoginLimiters;
   merchantSignUp: boolean;
 }
 
@@ -31,7 +30,7 @@ const headers = { 'Cache-Control': 'no-store' };
 
 /** Registering, signing in, staying signed in, signing out. */
 export function sessionsRoutes(options: SessionsRoutesOptions): readonly Route[] {
-  const { deps, loginLimiter, merchantSignUp } = options;
+  const { deps, loginLimiters, merchantSignUp } = options;
   return [
     route(
       {
@@ -66,7 +65,7 @@ export function sessionsRoutes(options: SessionsRoutesOptions): readonly Route[]
       },
       async ({ body }, { ip, setHeader }) => {
         const attempt = { ip, email: body.email, setHeader };
-        const { user, ...tokens } = await withinLoginLimit(loginLimiter, attempt, () =>
+        const { user, ...tokens } = await withinLoginLimit(loginLimiters, attempt, () =>
           logIn(deps, body),
         );
         const message = 'Login successful';

@@ -1,11 +1,13 @@
 import {
+  constants,
   createHmac,
   createPublicKey,
   generateKeyPairSync,
   sign,
   type KeyObject,
 } from 'node:crypto';
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import jwt from 'jsonwebtoken';
 import { createTokenVerifier, keyIdOf, publicJwk, signAccessToken } from './index.ts';
 
 const newKey = () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
@@ -19,8 +21,9 @@ let nowMs = startMs;
 let fetches = 0;
 let published: unknown = { keys: [publicJwk(privateKey)] };
 
-const newVerifier = () =>
+const newVerifier = (size: { cachedTokens?: number } = {}) =>
   createTokenVerifier({
+    ...size,
     jwksUrl: 'http://unused.invalid/',
     issuer: 'quicksale',
     audience: 'shop',
@@ -38,6 +41,9 @@ beforeEach(() => {
   fetches = 0;
   published = { keys: [publicJwk(privateKey)] };
   verify = newVerifier();
+});
+afterEach(() => {
+  jest.restoreAllMocks();
 });
 
 const goodClaims = {
@@ -103,18 +109,38 @@ describe('a forged token', () => {
       .join('.');
     return `${content}.${createHmac('sha256', publicPem).update(content).digest('base64url')}`;
   };
+  /** With the right key, but another algorithm than the one that is agreed on. */
+  const signedAs = (alg: string, { hash, isPss }: { hash: string; isPss?: boolean }) => {
+    const content = forge({ header: { alg } }).split('.').slice(0, 2).join('.');
+    const { RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = constants;
+    const padding = { padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST };
+    const signer = { key: privateKey, ...(isPss && padding) };
+    return `${content}.${sign(hash, Buffer.from(content), signer).toString('base64url')}`;
+  };
   const thumbprint = 'A'.repeat(43);
+  /** A header that names two algorithms, with no signature: parsers differ in which one counts. */
+  const twice = (first: string, second: string) => {
+    const header = `{"alg":"${first}","typ":"at+jwt","kid":"${kid}","alg":"${second}"}`;
+    return `${Buffer.from(header).toString('base64url')}.${forge().split('.')[1]}.`;
+  };
 
   it.each<[string, string]>([
     ['alg none', forge({ header: { alg: 'none' }, signature: '' })],
     ['alg none, signed', forge({ header: { alg: 'none' } })],
     ['HS256 with the public key as secret', hmacToken()],
     ['alg in lower case', forge({ header: { alg: 'rs256' } })],
-    ['another RSA algorithm', forge({ header: { alg: 'PS256' } })],
+    ['RS512, well signed', signedAs('RS512', { hash: 'sha512' })],
+    ['PS256, well signed', signedAs('PS256', { hash: 'sha256', isPss: true })],
     ['no alg', forge({ header: { alg: undefined } })],
+    ['a list of algs', forge({ header: { alg: ['RS256', 'none'] } })],
+    ['alg twice, the good one last', `${twice('none', 'RS256')}`],
+    ['alg twice, the good one first', `${twice('RS256', 'none')}`],
     ['typ JWT', forge({ header: { typ: 'JWT' } })],
+    ['typ of a refresh token', forge({ header: { typ: 'rt+jwt' } })],
     ['no typ', forge({ header: { typ: undefined } })],
     ['crit', forge({ header: { crit: ['exp'] } })],
+    ['crit with a name that nobody knows', forge({ header: { crit: ['urn:x'], 'urn:x': 1 } })],
+    ['crit with nothing in it', forge({ header: { crit: [] } })],
     ['crit null', forge({ header: { crit: null } })],
     ['no exp', forge({ claims: { exp: undefined } })],
     ['no iat', forge({ claims: { iat: undefined } })],
@@ -125,6 +151,10 @@ describe('a forged token', () => {
     ['several aud', forge({ claims: { aud: ['shop', 'other'] } })],
     ['sub as an object', forge({ claims: { sub: { $ne: null } } })],
     ['sub that is no id', forge({ claims: { sub: 'root' } })],
+    ['sub as a list', forge({ claims: { sub: [userId] } })],
+    ['iss as a list', forge({ claims: { iss: ['quicksale'] } })],
+    ['no iss', forge({ claims: { iss: undefined } })],
+    ['no aud', forge({ claims: { aud: undefined } })],
     ['unknown role', forge({ claims: { role: 'ROOT' } })],
     ['roles as a list', forge({ claims: { role: ['ADMIN'] } })],
     ['iat in the future', forge({ claims: { iat: goodClaims.iat + 6 } })],
@@ -143,25 +173,48 @@ describe('a forged token', () => {
     await expectCode(token, 'unauthenticated');
   });
 
-  it.each(['../../etc/passwd', "' OR 1=1 --", '__proto__', 'constructor', ''])(
-    'kid %j is refused without a fetch',
-    async (badKid) => {
-      await expectCode(forge({ header: { kid: badKid } }), 'unauthenticated');
-      expect(fetches).toBe(0);
-    },
-  );
+  it.each<[unknown]>([
+    ['../../etc/passwd'],
+    ['/dev/null'],
+    ["' OR 1=1 --"],
+    ['x\u0000'],
+    ['__proto__'],
+    ['constructor'],
+    ['toString'],
+    ['http://attacker.invalid/'],
+    [`${kid}\n`],
+    [''],
+    [null],
+    [{ $ne: null }],
+    [[kid]],
+    [['__proto__']],
+  ])('kid %j is refused without a fetch', async (badKid) => {
+    await expectCode(forge({ header: { kid: badKid } }), 'unauthenticated');
+    expect(fetches).toBe(0);
+  });
 
-  it('cannot bring its own key in jwk, jku or x5u', async () => {
+  it('cannot bring its own key in jwk, jku, x5u or x5c, nor have it fetched', async () => {
+    const asked: string[] = [];
+    jest.spyOn(globalThis, 'fetch').mockImplementation(async (url) => {
+      asked.push(url instanceof Request ? url.url : String(url));
+      const key = asked.at(-1)?.includes('attacker') ? otherKey : privateKey;
+      return Response.json({ keys: [publicJwk(key)] });
+    });
+    const clock = { now: () => (nowMs += 60_000) };
+    const jwksUrl = 'http://auth.invalid/jwks.json';
+    verify = createTokenVerifier({ jwksUrl, issuer: 'quicksale', audience: 'shop', clock });
     const header = {
       jwk: publicJwk(otherKey),
       jku: 'http://attacker.invalid/',
       x5u: 'http://attacker.invalid/',
+      x5c: [createPublicKey(otherKey).export({ type: 'spki', format: 'der' }).toString('base64')],
     };
     await expectCode(forge({ header, key: otherKey }), 'unauthenticated');
     await expectCode(
       forge({ header: { ...header, kid: keyIdOf(otherKey) }, key: otherKey }),
       'unauthenticated',
     );
+    expect(asked).toEqual([jwksUrl, jwksUrl]);
   });
 
   it('with one changed character is refused although the good one is cached', async () => {
@@ -170,6 +223,63 @@ describe('a forged token', () => {
     const [header, , signature] = token.split('.');
     const admin = Buffer.from(JSON.stringify({ ...goodClaims, role: 'ADMIN' }));
     await expectCode(`${header}.${admin.toString('base64url')}.${signature}`, 'unauthenticated');
+  });
+});
+
+describe('the memory of verified tokens', () => {
+  /** Counts what is verified anew, which is what memory would have spared. */
+  const countVerifications = () => jest.spyOn(jwt, 'verify');
+  const oneOf = (n: number) => forge({ claims: { jti: `t${n}` } });
+
+  it('has room for so many and forgets the one that was not used for longest', async () => {
+    verify = newVerifier({ cachedTokens: 3 });
+    const tokens = [1, 2, 3, 4].map(oneOf);
+    for (const token of tokens) await verify(token);
+    const verified = countVerifications();
+    for (const token of tokens.slice(1)) await verify(token);
+    expect(verified).toHaveBeenCalledTimes(0);
+    await verify(tokens[0] ?? '');
+    expect(verified).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps no forged one, so that none of them drives a good one out', async () => {
+    verify = newVerifier({ cachedTokens: 3 });
+    const good = [1, 2, 3].map(oneOf);
+    for (const token of good) await verify(token);
+    const verified = countVerifications();
+    for (let n = 0; n < 100; n += 1) {
+      const [header, payload] = oneOf(n).split('.');
+      const signature = Buffer.alloc(256, n + 1).toString('base64url');
+      await expectCode(`${header}.${payload}.${signature}`, 'unauthenticated');
+    }
+    // Properly signed, but not good: of another issuer, without an end.
+    for (const claims of [{ iss: 'other' }, { exp: undefined }, { role: 'ROOT' }])
+      for (let n = 0; n < 2; n += 1) await expectCode(forge({ claims }), 'unauthenticated');
+    expect(verified).toHaveBeenCalledTimes(106);
+    for (const token of good) await verify(token);
+    expect(verified).toHaveBeenCalledTimes(106);
+  });
+
+  it('tells users apart who differ in nothing but the subject', async () => {
+    const other = '65a000000000000000000002';
+    for (let round = 0; round < 2; round += 1) {
+      await expect(verify(forge())).resolves.toMatchObject({ userId });
+      await expect(verify(forge({ claims: { sub: other } }))).resolves.toMatchObject({
+        userId: other,
+      });
+    }
+  });
+
+  it('ends with the token: from exp on nothing is taken from memory', async () => {
+    const token = forge();
+    await verify(token);
+    const verified = countVerifications();
+    nowMs = startMs + 899_999;
+    await verify(token);
+    expect(verified).toHaveBeenCalledTimes(0);
+    nowMs = startMs + 900_000;
+    await verify(token);
+    expect(verified).toHaveBeenCalledTimes(1);
   });
 });
 
@@ -183,9 +293,10 @@ describe('expiry', () => {
     await expectCode(token, 'token-expired');
   });
 
-  it('of 1 s with a life of 1 s and the tolerance passed is refused', async () => {
+  it('of 1 s more than the tolerance is refused', async () => {
     const iat = startMs / 1000 - 10;
     await expectCode(forge({ claims: { iat, exp: iat + 4 } }), 'token-expired');
+    await expect(verify(forge({ claims: { iat, exp: iat + 6 } }))).resolves.toBeDefined();
   });
 
   it('tolerates a clock that is 5 s ahead', async () => {

@@ -6,7 +6,6 @@ import { clockToleranceSeconds, tokenClaimsSchema, tokenHeaderSchema } from './a
 import { createKeySet, httpJwks, type FetchJwks } from './key-set.ts';
 import type { Principal, VerifyAccessToken } from './principal.ts';
 
-const cachedTokens = 10_000;
 const longestToken = 4_096;
 
 export interface TokenVerifierOptions {
@@ -16,6 +15,8 @@ export interface TokenVerifierOptions {
   clock: Clock;
   /** Where the keys come from, if not from `jwksUrl`. */
   fetchJwks?: FetchJwks;
+  /** How many verified tokens are remembered. */
+  cachedTokens?: number;
 }
 
 /**
@@ -24,7 +25,7 @@ export interface TokenVerifierOptions {
  * else that is wrong with a token, `dependency-unavailable` while no keys can be had.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): VerifyAccessToken {
-  const { issuer, audience, clock } = options;
+  const { issuer, audience, clock, cachedTokens = 10_000 } = options;
   const keys = createKeySet({ fetchJwks: options.fetchJwks ?? httpJwks(options.jwksUrl), clock });
   // Verified tokens only, by the whole token: forged ones can neither fill it nor hit another's.
   const verified = new LRUCache<string, { principal: Principal; kid: string }>({

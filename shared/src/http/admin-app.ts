@@ -3,7 +3,7 @@ import type { Express, RequestHandler } from 'express';
 import type { Registry } from '@prometheus-io/client';
 import { AppError } from '../errors/index.ts';
 import type { Logger } from '../log/index.ts';
-import { bareApp, closeApp } from './create-app.ts';
+import { bareApp, closeApp, isInternal } from './create-app.ts';
 import { mountRoutes, type Route } from './route.ts';
 
 /** State of one thing a process depends on; `undefined` means ready, else what is wrong. */
@@ -41,9 +41,12 @@ export function createAdminApp(options: AdminAppOptions): Express {
   app.get('/metrics', async (_req, res) => {
     res.type(options.metrics.contentType).send(await options.metrics.metrics());
   });
+  const { internalRoutes = [] } = options;
+  const open = internalRoutes.find(({ spec }) => !isInternal(spec.path));
+  if (open) throw new Error(`${open.spec.path} would be on the admin port without a key`);
   app.use('/internal', requireInternalKey(options.internalKey));
   // The key was the credential: no token is looked at.
-  mountRoutes(app, options.internalRoutes ?? [], {
+  mountRoutes(app, internalRoutes, {
     verify: () => Promise.reject(new AppError('unauthenticated')),
   });
   return closeApp(app, options.log);

@@ -19,6 +19,9 @@ export interface AppOptions {
 
 /** A service's public app: request id, `/health`, its routes, problems. It does not listen. */
 export function createApp(options: AppOptions): Express {
+  // Their credential is the internal key, which this app does not ask for.
+  const internal = options.routes.find(({ spec }) => isInternal(spec.path));
+  if (internal) throw new Error(`${internal.spec.path} belongs on the admin port`);
   const app = bareApp(options.trustProxyHops);
   app.get('/health', healthHandler(options.service, options.version));
   mountRoutes(app, options.routes, {
@@ -27,6 +30,9 @@ export function createApp(options: AppOptions): Express {
   });
   return closeApp(app, options.log);
 }
+
+/** Whether a path is guarded by the internal key, on the admin port. */
+export const isInternal = (path: string): boolean => path.startsWith('/internal/');
 
 /** An Express app with this project's settings and the request context, nothing else. */
 export function bareApp(trustProxyHops: number): Express {

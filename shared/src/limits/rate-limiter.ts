@@ -17,6 +17,8 @@ export interface RateLimiter {
   take(key: string): Promise<RateDecision>;
   /** Returns a point, for a request that was answered 503. */
   giveBack(key: string): Promise<void>;
+  /** Returns all points that were taken in this window. */
+  reset(key: string): Promise<void>;
 }
 
 /**
@@ -65,6 +67,9 @@ export function createRateLimiter(options: {
       // The key may be blocked in memory; the library can lift that for all keys or none.
       limiter.deleteInMemoryBlockedAll();
     },
+    reset: async (key) => {
+      await limiter.delete(key);
+    },
   };
 }
 
@@ -76,6 +81,9 @@ export function createMemoryRateLimiter(policy: RatePolicy): RateLimiter {
     take: (key) => decide(limiter.consume(key)),
     giveBack: async (key) => {
       await limiter.reward(key);
+    },
+    reset: async (key) => {
+      await limiter.delete(key);
     },
   };
 }

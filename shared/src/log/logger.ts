@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { errorFields } from './error-fields.ts';
 
 export type { Logger } from 'pino';
 
@@ -22,6 +23,24 @@ export function currentContext(): RequestContext | undefined {
   return contexts.getStore();
 }
 
+/** Never in a log, neither by themselves nor in something like `headers`. */
+const secretFields = [
+  'password',
+  'passwordHash',
+  'email',
+  'token',
+  'accessToken',
+  'refreshToken',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'idempotency-key',
+  'idempotencyKey',
+  'x-internal-key',
+];
+
+const asError = (error: unknown) => errorFields(error);
+
 /** JSON lines on standard output. Bodies and tokens are never passed to it; the redaction is a net. */
 export function createLogger(
   options: { service: string; level: string },
@@ -34,15 +53,8 @@ export function createLogger(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       mixin: () => ({ ...contexts.getStore() }),
-      redact: [
-        'password',
-        'token',
-        'accessToken',
-        'refreshToken',
-        'authorization',
-        'headers.authorization',
-        'headers.cookie',
-      ],
+      serializers: { err: asError, deadLetterError: asError },
+      redact: secretFields.flatMap((name) => [`["${name}"]`, `*["${name}"]`]),
     },
     // Written at once: a line logged right before a crash must not be lost in a buffer.
     destination ?? pino.destination({ dest: 1, sync: true }),
