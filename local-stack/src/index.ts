@@ -2,6 +2,7 @@ export { startServers } from './start-servers.ts';
 export type { Servers, ServerUrls, StartServersOptions } from './start-servers.ts';
 export { startLedgerCluster, type LedgerCluster } from './redis/start-ledger-cluster.ts';
 export { ledgerServerPart } from './redis/ledger-server-part.ts';
+export { obtainChromium, type BrowserProgram } from './browser/obtain-chromium.ts';
 export { createSupervisor, Supervisor } from './supervisor/supervisor.ts';
 export type { PartOptions } from './supervisor/part.ts';
 export { createProgressPrinter } from './progress-printer.ts';

@@ -11,7 +11,15 @@ import type { Environment } from '../system/report.ts';
 import { waitUntil } from '../system/wait-until.ts';
 
 // Written without an engine to try it on: the machines this was made on have none. Kept to plain
-// `docker run` in the foreground, so that a container is one more supervised process.
+// `docker run` in the foreground, so that a container is one more supervised process. For servers that
+// outlive a launcher there is deploy/compose.host.yml.
+
+/** The official images; docker-compose.yml runs the same. */
+export const serverImages = {
+  redis: 'redis:7',
+  mongo: 'mongo:8',
+  kafka: `apache/kafka:${kafkaVersion}`,
+};
 
 export async function isDockerThere(env: Environment): Promise<boolean> {
   const args = ['info', '--format', '{{.ServerVersion}}'];
@@ -37,7 +45,7 @@ export function dockerRedis(role: RedisRole, port: number, place: DockerPlace): 
   const settings = Object.entries(redisSettings(role));
   return containerPart(place, {
     name: role,
-    image: 'redis:7',
+    image: serverImages.redis,
     dockerArgs: ['-p', `127.0.0.1:${port}:6379`, '-v', `${join(place.dataFolder, role)}:/data`],
     imageArgs: settings.flatMap(([name, value]) => [`--${name}`, value]),
     ready: async (signal) => waitForRedis(port, signal),
@@ -48,7 +56,7 @@ export function dockerMongo(port: number, place: DockerPlace): PartOptions {
   // The member's address must mean the same inside and outside, hence the same port on both sides.
   return containerPart(place, {
     name: 'mongod',
-    image: 'mongo:8',
+    image: serverImages.mongo,
     dockerArgs: ['-p', `127.0.0.1:${port}:${port}`, '-v', `${place.dataFolder}/mongod:/data/db`],
     imageArgs: ['--replSet', 'rs0', '--bind_ip_all', '--port', String(port)],
     ready: async (signal) => waitForReplicaSet(port, signal),
@@ -67,7 +75,7 @@ export function dockerKafka(ports: KafkaPorts, place: DockerPlace): PartOptions 
   ]);
   return containerPart(place, {
     name: 'kafka',
-    image: `apache/kafka:${kafkaVersion}`,
+    image: serverImages.kafka,
     dockerArgs: [
       ...['-p', `127.0.0.1:${ports.broker}:${ports.broker}`],
       ...['-v', `${join(place.dataFolder, 'kafka')}:/var/lib/kafka/data`, ...variables],
