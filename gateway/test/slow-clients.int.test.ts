@@ -58,6 +58,14 @@ describe('clients that send slowly or nothing', () => {
       );
       const all = [...silent, ...heads, ...bodies, ...chunks];
       const stop = dribble([...heads, ...bodies, ...chunks]);
+      // A head has half the time of a whole request.
+      const order: string[] = [];
+      void Promise.all([...silent, ...heads].map(({ closed }) => closed)).then(() =>
+        order.push('all heads'),
+      );
+      void Promise.race([...bodies, ...chunks].map(({ closed }) => closed)).then(() =>
+        order.push('first body'),
+      );
       let isOver = false;
       const over = Promise.all(all.map(({ closed }) => closed)).finally(() => (isOver = true));
 
@@ -71,6 +79,7 @@ describe('clients that send slowly or nothing', () => {
       const answers = await over;
       stop();
 
+      expect(order).toEqual(['all heads', 'first body']);
       const statuses = new Set(answers.map((text) => text.split('\r\n', 1)[0]));
       expect([...statuses]).toEqual([expect.stringMatching(/^HTTP\/1\.1 408 /)]);
       // Nothing of them went further, and no service looks silent for it.
