@@ -70,7 +70,10 @@ describe(`${requests} requests made from the API docs, seed ${seed}`, () => {
       (nth) => ids[ids.length - 1 - (nth % ids.length)] ?? '',
     );
     const caller = callers[made.caller % callers.length];
-    const words = Object.entries(query ?? {}).map(([name, value]) => [name, String(value)]);
+    const words = Object.entries(query ?? {}).map(([name, value]): [string, string] => [
+      name,
+      String(value),
+    ]);
     const search = words.length > 0 ? `?${new URLSearchParams(words).toString()}` : '';
     const tag = made.ifMatch === undefined ? undefined : tags.at(-1 - (made.ifMatch % tags.length));
     const answer = await fetch(

@@ -1,8 +1,15 @@
+import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import request from 'supertest';
 import { eventually, testNamespace } from '@quicksale/shared/testing';
 import type { Gateway } from '../src/service.ts';
-import { buildGateway, readMetric, startFakeService, type FakeService } from './gateway-fixture.ts';
+import {
+  buildGateway,
+  readMetric,
+  startFakeService,
+  withGateway,
+  type FakeService,
+} from './gateway-fixture.ts';
 
 const namespace = testNamespace('breaker');
 let service: FakeService;
@@ -78,14 +85,39 @@ describe('a service that does not answer', () => {
     expect(await isOpen()).toBe(1);
   });
 
-  it('does not wait for its turn among those that wait for it', async () => {
-    // More than may be with a service at once: the rest waits in the gateway.
-    service.answerWith(() => undefined);
-    const replies = await Promise.all(Array.from({ length: 400 }, () => get()));
-    expect(replies.map(({ status }) => status)).toEqual(Array(400).fill(503));
-    expect(service.seen.length).toBeLessThanOrEqual(256);
-    expect(await isOpen()).toBe(1);
-  });
+  it('gets no more of those that have waited in the gateway for their turn', async () => {
+    const buyers = 1_000;
+    const held: IncomingMessage[] = [];
+    let isHolding = true;
+    service.answerWith((req, res) => {
+      if (req.url !== '/api/sales') res.end('{}');
+      else if (isHolding) held.push(req);
+      else req.socket.resetAndDestroy();
+    });
+    const patient = buildGateway({
+      namespace,
+      serviceUrl: service.url,
+      upstreamTimeoutMs: 20_000,
+    });
+    await withGateway(patient, async (url) => {
+      const asked = Promise.all(
+        Array.from({ length: buyers }, () => request(url).get('/api/sales')),
+      );
+      // All are counted, so nearly all wait, when the first connections are reset.
+      await eventually(async () => {
+        const { headers } = await request(url).post('/api/auth/login').send({});
+        const left = Number(/r=(\d+)/.exec(headers.ratelimit ?? '')?.[1]);
+        expect(left).toBeLessThan(100_000 - 0.95 * buyers);
+      });
+      isHolding = false;
+      for (const { socket } of held) socket.resetAndDestroy();
+      const replies = await asked;
+      const codes = new Set(replies.map(({ body }) => (body as { code: string }).code));
+      expect([...codes]).toEqual(['dependency-unavailable']);
+      const entered = service.seen.filter(({ url: path }) => path === '/api/sales');
+      expect(entered.length).toBeLessThan(0.8 * buyers);
+    });
+  }, 20_000);
 });
 
 describe('no reason to leave a service alone', () => {

@@ -137,14 +137,17 @@ export interface RawClient {
 }
 
 /**
- * A connection that sends bytes as they are. It never closes by itself, not even when the other side
- * has said that it will send no more.
+ * A connection that sends bytes as they are. It never closes by itself: when the other side has said
+ * that it will send no more, it goes on sending until it is told that nobody is there.
  */
-export function openRaw(port: number, text: string): RawClient {
+export function openRaw(port: number, text: string, localAddress = '127.0.0.1'): RawClient {
   let received = '';
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  const socket = connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true });
   socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
   socket.on('error', () => undefined);
+  let dribble: NodeJS.Timeout | undefined;
+  socket.once('end', () => (dribble = setInterval(() => socket.write('\r\n'), 50)));
+  socket.once('close', () => clearInterval(dribble));
   if (text) socket.write(text, 'latin1');
   const closed = new Promise<string>((done) => socket.once('close', () => done(received)));
   return { socket, received: () => received, closed };

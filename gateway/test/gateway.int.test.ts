@@ -170,16 +170,6 @@ describe('what is not there', () => {
     );
     expect(reply).toMatch(/^HTTP\/1\.1 400 [\s\S]*idempotency-key-invalid/);
   });
-
-  it('framing tricks are refused', async () => {
-    const both =
-      'POST /api/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
-    expect(await sendRaw(both)).toMatch(/^HTTP\/1\.1 400 /);
-    expect(await sendRaw('GET /api/sales HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n')).toMatch(
-      /^HTTP\/1\.1 400 /,
-    );
-    expect(service.seen).toEqual([]);
-  });
 });
 
 describe('large bodies', () => {
@@ -250,9 +240,9 @@ describe('limits', () => {
   });
 
   it('count every 503 of an order that is named: anybody can make up an id', async () => {
-    answer = (_req, res) => res.writeHead(503).end();
-    await withGateway(build(upstreamUrl, { RATE_LIMIT_DEFAULT: '2/60' }), async (url) => {
-      const token = newToken();
+    service.answerWith((_req, res) => void res.writeHead(503).end());
+    await withGateway(build(service.url, { RATE_LIMIT_DEFAULT: '2/60' }), async (url) => {
+      const token = service.newToken();
       const statuses: number[] = [];
       for (let n = 0; n < 3; n += 1) {
         const path = `/api/orders/65a00000000000000000000${n}/cancel`;
@@ -261,18 +251,6 @@ describe('limits', () => {
       }
       expect(statuses).toEqual([503, 503, 429]);
     });
-  });
-
-  it('are not stretched by forged addresses', async () => {
-    const statuses: number[] = [];
-    for (let i = 0; i < 5; i += 1) {
-      const reply = await request(base)
-        .post('/api/auth/register')
-        .set('X-Forwarded-For', `9.9.9.${i}`)
-        .send({});
-      statuses.push(reply.status);
-    }
-    expect(statuses).toEqual([200, 200, 200, 429, 429]);
   });
 
   it('of an address hit only those without a valid token', async () => {

@@ -26,7 +26,7 @@ describe('a streamed answer', () => {
     };
     const books = route(
       {
-        ...{ method: 'get', path: '/books', summary: 'Read', access: 'public' },
+        ...{ operationId: 'x', method: 'get', path: '/books', summary: 'Read', access: 'public' },
         replies: { 200: z.string() },
       },
       async () => ({ status: 200, stream: { type: 'text/csv', chunks: counted() } }),

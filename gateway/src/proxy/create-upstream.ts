@@ -1,4 +1,4 @@
-import { Agent, type ClientRequest } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import { unavailable, type AppError } from '@quicksale/shared/errors';
@@ -74,6 +74,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         attempts.get(req)?.end();
         dropHopHeaders(proxyRes.headers);
         proxyRes.headers.connection = res.shouldKeepAlive ? 'keep-alive' : 'close';
+        cutOffNonReader(proxyRes, res, timeoutMs);
       },
       error: (error, req, res) => {
         const { code = '' } = error as NodeJS.ErrnoException;
@@ -107,8 +108,21 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
 /** From here to the answer's head, connecting included; an idle time would restart with each byte. */
 function limitWait(proxyReq: ClientRequest, timeoutMs: number): void {
-  const timeout = Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
-  const timer = setTimeout(() => proxyReq.destroy(timeout), timeoutMs);
+  const timer = setTimeout(() => {
+    proxyReq.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+  }, timeoutMs);
   const stop = () => clearTimeout(timer);
   proxyReq.once('response', stop).once('close', stop);
+}
+
+/** Who does not read what was asked for would keep a place at the service, in a stream for ever. */
+function cutOffNonReader(proxyRes: IncomingMessage, res: Response, limitMs: number): void {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => clearTimeout(timer);
+  // The answer is held back while the client has not taken what was sent before.
+  proxyRes.on('pause', () => {
+    stop();
+    timer = setTimeout(() => res.destroy(), limitMs);
+  });
+  res.on('drain', stop).once('close', stop);
 }

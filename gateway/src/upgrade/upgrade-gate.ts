@@ -52,6 +52,9 @@ export function createUpgradeGate(options: UpgradeGateOptions): UpgradeGate {
     if (isStopping) return unavailable('The gateway is stopping');
     const isSocket = req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket';
     if (!isSocket || req.url?.split('?', 1)[0] !== socketPath) return new AppError('not-found');
+    // The notifier would see where it ends, or not, in bytes that are passed on as they are.
+    if (req.headers['content-length'] !== undefined || req.headers['transfer-encoding'])
+      return new AppError('malformed-request', { message: 'A handshake has no body' });
     const { origin } = req.headers;
     if (origin !== undefined && !origins.has(origin.toLowerCase()))
       return new AppError('forbidden', { message: 'Pages of this origin may not connect' });

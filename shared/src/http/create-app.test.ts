@@ -11,10 +11,13 @@ const userId = '65a000000000000000000001';
 let written: string[] = [];
 
 const answering = (path: string, access: Access, answer: () => unknown): Route =>
-  route({ method: 'get', path, summary: 'x', access, replies: { 200: z.unknown() } }, async () => ({
-    status: 200,
-    body: answer(),
-  }));
+  route(
+    { operationId: 'x', method: 'get', path, summary: 'x', access, replies: { 200: z.unknown() } },
+    async () => ({
+      status: 200,
+      body: answer(),
+    }),
+  );
 const throwing = (path: string, thrown: unknown) =>
   answering(path, 'public', () => {
     throw thrown;
@@ -44,6 +47,7 @@ const app = createApp({
     throwing('/refused', new AppError('unauthenticated', { cause })),
     route(
       {
+        operationId: 'x',
         method: 'post',
         path: '/echo',
         summary: 'x',

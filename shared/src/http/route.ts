@@ -175,8 +175,8 @@ const requireJson: RequestHandler = (req, _res, next) => {
 
 /** The parser would take UTF-16 and UTF-7 too, in which a filter on the way sees other characters. */
 function isUtf8(contentType = ''): boolean {
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1];
-  return charset === undefined || charset.toLowerCase() === 'utf-8';
+  const charsets = [...contentType.matchAll(/charset\s*=\s*"?([^";\s]*)/gi)];
+  return charsets.every(([, charset]) => charset?.toLowerCase() === 'utf-8');
 }
 
 /** Mounts routes on an app. Their paths are whole: the gateway's path is the service's path. */
