@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { closeServer, createHttpServer, listen } from '@quicksale/shared/http';
 import { eventually, testNamespace } from '@quicksale/shared/testing';
 import type { Gateway } from '../src/service.ts';
 import {
@@ -121,6 +122,28 @@ describe('heads', () => {
       /^HTTP\/1\.1 431 /,
     );
     expect(service.seen).toEqual([]);
+  });
+
+  it('that pass the gateway pass a service, with all that the gateway adds', async () => {
+    let refused = 0;
+    const server = createHttpServer((_req, res) => res.end('{}'));
+    server.prependListener('clientError', () => (refused += 1));
+    const serviceUrl = `http://127.0.0.1:${await listen(server, 0, '127.0.0.1')}`;
+    const other = buildGateway({ namespace, serviceUrl });
+    const fields = Array.from({ length: 61 }, (_, index) => `X-${index}: 1`);
+    try {
+      await withGateway(other, async () => {
+        const statuses: (string | undefined)[] = [];
+        for (let length = 7_000; length < 9_200; length += 40) {
+          const text = get(...fields, `X-Long: ${'x'.repeat(length - 650)}`, 'Connection: close');
+          statuses.push((await sendRawTo(other.port(), text)).slice(9, 12));
+        }
+        expect(new Set(statuses)).toEqual(new Set(['200', '431']));
+        expect(refused).toBe(0);
+      });
+    } finally {
+      await closeServer(server, 0);
+    }
   });
 });
 
