@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules/', '.quicksale/', '**/*.cjs', '**/*.mjs'] },
+  { ignores: ['node_modules/', '.quicksale/', '**/*.cjs', '**/*.mjs', 'web/**/*.js'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },

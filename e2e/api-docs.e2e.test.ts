@@ -141,7 +141,11 @@ describe('the API docs', () => {
       ...(header(operation, 'Idempotency-Key') && { 'idempotency-key': 'k' }),
       ...(operation.body && { 'content-type': 'application/json' }),
     },
-    body: operation.body && JSON.stringify(withIds(exampleBody(operation), () => someId)),
+    body:
+      operation.body &&
+      JSON.stringify(
+        withIds(exampleBody(operation), (kind) => (kind === 'hold' ? someId + someId : someId)),
+      ),
   });
 
   it.each(refusals)('$name: refused by every call, as documented', async (refusal) => {

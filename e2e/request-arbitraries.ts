@@ -1,28 +1,42 @@
 import fc from 'fast-check';
 import type { Operation, Schema } from './api-document.ts';
 
-/** Stands in a made-up request for an id that the shop has told, or that it never will. */
-export const knownId = (nth: number) => `{{id ${nth}}}`;
+/** What an id names, as far as its place in a request tells. */
+export type IdKind = 'product' | 'sale' | 'order' | 'hold';
+
+/** Stands in a made-up request for an id that the shop has told. */
+const knownId = (kind: IdKind) => fc.nat(40).map((nth) => `{{${kind} ${nth}}}`);
 
 /** Puts ids where `knownId` left room for them. */
-export function withIds<T>(made: T, idOf: (nth: number) => string): T {
-  const text = JSON.stringify(made, (_key, value: unknown) =>
-    typeof value === 'number' && !Number.isFinite(value) ? null : value,
-  );
-  return JSON.parse(text.replace(/\{\{id (\d+)\}\}/g, (_, nth: string) => idOf(Number(nth)))) as T;
+export function withIds<T>(made: T, idOf: (kind: IdKind, nth: number) => string): T {
+  const text = JSON.stringify(made) ?? 'null';
+  return JSON.parse(
+    text.replace(/\{\{(\w+) (\d+)\}\}/g, (_, kind: IdKind, nth: string) => idOf(kind, Number(nth))),
+  ) as T;
 }
 
-const isIdPattern = (pattern: string) => /\{(24|48)\}/.test(pattern);
+function kindOf({ pattern = '' }: Schema, name: string): IdKind | undefined {
+  if (pattern.includes('{48}')) return 'hold';
+  if (!pattern.includes('{24}')) return undefined;
+  return name.startsWith('sale') ? 'sale' : 'product';
+}
+
+const kindOfPath = (path: string): IdKind => {
+  if (path.startsWith('/api/orders')) return 'order';
+  return path.startsWith('/api/sales') ? 'sale' : 'product';
+};
+
 const now = Date.UTC(2026, 0, 1);
 
-function text(schema: Schema): fc.Arbitrary<unknown> {
+function text(schema: Schema, name: string): fc.Arbitrary<unknown> {
   const { pattern, format, minLength = 0, maxLength = 40 } = schema;
-  if (pattern && isIdPattern(pattern)) return fc.nat(40).map(knownId);
+  const kind = kindOf(schema, name);
+  if (kind) return knownId(kind);
   if (format === 'date-time')
     return fc
       .integer({ min: -2, max: 3 })
       .map((hours) => new Date(Date.now() + hours * 3_600_000).toISOString());
-  if (format === 'email') return fc.nat(30).map((nth) => `buyer-${nth}-${now}@example.com`);
+  if (name === 'email') return fc.nat(30).map((nth) => `buyer-${nth}-${now}@example.com`);
   const longest = Math.min(maxLength, 40);
   if (pattern && !pattern.includes('\\P'))
     return fc.stringMatching(new RegExp(pattern)).filter((one) => one.length <= longest);
@@ -33,14 +47,14 @@ function text(schema: Schema): fc.Arbitrary<unknown> {
 }
 
 /** Values that fit a schema; numbers mostly small, so that stock and limits are met. */
-export function fitting(schema: Schema): fc.Arbitrary<unknown> {
+export function fitting(schema: Schema, name = ''): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum) return fc.constantFrom(...schema.enum);
-  if (schema.anyOf) return fc.oneof(...schema.anyOf.map(fitting));
+  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((one) => fitting(one, name)));
   const { minimum = 0, maximum = 1_000 } = schema;
   switch (schema.type) {
     case 'string':
-      return text(schema);
+      return text(schema, name);
     case 'integer':
       return fc.oneof(
         { weight: 9, arbitrary: fc.integer({ min: minimum, max: Math.min(minimum + 5, maximum) }) },
@@ -51,20 +65,35 @@ export function fitting(schema: Schema): fc.Arbitrary<unknown> {
     case 'boolean':
       return fc.boolean();
     case 'array':
-      return fc.array(fitting(schema.items ?? {}), {
-        minLength: schema.minItems ?? 0,
-        maxLength: Math.min(schema.maxItems ?? 3, 3),
-      });
-    case 'object':
-      return fc.record(
-        Object.fromEntries(
-          Object.entries(schema.properties ?? {}).map(([name, one]) => [name, fitting(one)]),
-        ),
-        { requiredKeys: schema.required ?? [] },
+      return rarely(schema.minItems ?? 0, (minLength) =>
+        fc.array(fitting(schema.items ?? {}, name), { minLength, maxLength: minLength + 1 }),
       );
+    case 'object':
+      return fieldsOf(schema);
     default:
       return fc.constant(null);
   }
+}
+
+/** Mostly a list of the least length, so that requests of one item are the rule. */
+const rarely = (least: number, list: (least: number) => fc.Arbitrary<unknown[]>) =>
+  fc.oneof(
+    { weight: 4, arbitrary: list(least).map((all) => all.slice(0, Math.max(least, 1))) },
+    { weight: 1, arbitrary: list(least) },
+  );
+
+/** Fields that may be missing are missing more often than not. */
+function fieldsOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<unknown> {
+  const arbitraries = Object.entries(properties).map(([name, one]) => [
+    name,
+    required.includes(name)
+      ? fitting(one, name)
+      : fc.oneof(
+          { weight: 3, arbitrary: fc.constant(undefined) },
+          { weight: 1, arbitrary: fitting(one, name) },
+        ),
+  ]);
+  return fc.record(Object.fromEntries(arbitraries) as Record<string, fc.Arbitrary<unknown>>);
 }
 
 /** What people and programs send by mistake or on purpose. */
@@ -101,8 +130,9 @@ const spoiling: fc.Arbitrary<Change> = fc.oneof(
 
 export interface MadeRequest {
   operation: Operation;
-  /** Which caller, which ids, which key: places in lists that grow while requests are answered. */
+  /** A place in the list of callers; `isSuited`: of those whom the call is for. */
   caller: number;
+  isSuited: boolean;
   pathId: string;
   query: Record<string, unknown>;
   key: string | undefined;
@@ -117,15 +147,22 @@ export function requestsOf(operation: Operation): fc.Arbitrary<MadeRequest> {
   const queries = operation.parameters.filter((one) => one.in === 'query');
   const query = fc.record(
     Object.fromEntries(
-      queries.map(({ name, schema }) => [name, fc.oneof(fitting(schema), hostile)]),
+      queries.map(({ name, schema }) => [
+        name,
+        fc.oneof(
+          { weight: 12, arbitrary: fc.constant(undefined) },
+          { weight: 3, arbitrary: fitting(schema, name) },
+          { weight: 1, arbitrary: hostile },
+        ),
+      ]),
     ),
-    { requiredKeys: [] },
   );
   return fc.record({
     operation: fc.constant(operation),
     caller: fc.nat(11),
+    isSuited: fc.nat(3).map((one) => one > 0),
     pathId: fc.oneof(
-      { weight: 8, arbitrary: fc.nat(40).map(knownId) },
+      { weight: 12, arbitrary: knownId(kindOfPath(operation.path)) },
       { weight: 1, arbitrary: fc.constantFrom('x', '%00', '..', '{1}', '$ne', 'f'.repeat(24)) },
     ),
     query,

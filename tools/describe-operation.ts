@@ -129,7 +129,7 @@ function responsesOf(spec: Spec, components: Components): Json {
     { description: codes.map((code) => `\`${code}\``).join(', '), content: problem },
   ]);
   return {
-    ...Object.fromEntries([...answers, ...problems]),
+    ...(Object.fromEntries([...answers, ...problems]) as Json),
     default: {
       description:
         'Any other problem: a rate limit (429), a part that is away (503), a defect (500)',

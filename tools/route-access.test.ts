@@ -216,6 +216,7 @@ it('no route goes round route() and its declaration', () => {
     ),
   );
   expect(direct.sort()).toEqual([
+    'gateway/src/pages/pages.ts',
     'gateway/src/service.ts',
     'shared/src/http/admin-app.ts',
     'shared/src/http/create-app.ts',
