@@ -149,9 +149,9 @@ describe(`${requests} requests made from the API docs, seed ${seed}`, () => {
     }
     if (status >= 300) return;
     remember(operation.operationId, body ?? {}, caller);
-    const thing = body?.product ?? body?.order ?? body;
+    const { _id: id } = Object(body?.product ?? body?.order ?? body) as { _id?: string };
     const tag = headers.get('etag');
-    if (tag && thing?._id) tags.set(thing._id, tag);
+    if (tag && id) tags.set(id, tag);
     if (operation.operationId === 'createSale') sales.add(String(body?._id));
     if (operation.operationId === 'createProduct') sales.add(String(caller.userId));
   }

@@ -65,7 +65,7 @@ export function fitting(schema: Schema, name = ''): fc.Arbitrary<unknown> {
     case 'boolean':
       return fc.boolean();
     case 'array':
-      return rarely(schema.minItems ?? 0, (minLength) =>
+      return mostlyShort(schema.minItems ?? 0, (minLength) =>
         fc.array(fitting(schema.items ?? {}, name), { minLength, maxLength: minLength + 1 }),
       );
     case 'object':
@@ -76,7 +76,7 @@ export function fitting(schema: Schema, name = ''): fc.Arbitrary<unknown> {
 }
 
 /** Mostly a list of the least length, so that requests of one item are the rule. */
-const rarely = (least: number, list: (least: number) => fc.Arbitrary<unknown[]>) =>
+const mostlyShort = (least: number, list: (least: number) => fc.Arbitrary<unknown[]>) =>
   fc.oneof(
     { weight: 4, arbitrary: list(least).map((all) => all.slice(0, Math.max(least, 1))) },
     { weight: 1, arbitrary: list(least) },

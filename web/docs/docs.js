@@ -3,7 +3,6 @@ SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#docs',
   deepLinking: true,
-  displayOperationId: true,
   defaultModelsExpandDepth: 0,
   persistAuthorization: false,
   // The default asks a server on the internet whether the document is valid.

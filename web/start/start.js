@@ -108,7 +108,7 @@ function serviceRow({ name, state, address = '', version = '', uptimeSeconds }) 
     {},
     element('td', { text: name }),
     element('td', { text: state, className: state === 'ok' ? 'good' : 'bad' }),
-    element('td', {}, element('code', { text: address })),
+    element('td', {}, element('code', { text: name === 'gateway' ? location.host : address })),
     element('td', { text: version }),
     element('td', { text: minutes }),
   );

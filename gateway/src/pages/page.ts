@@ -12,6 +12,7 @@ function page(title: string, content: string): string {
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <title>${escapeHtml(title)} – QuickSale</title>
+    <link rel="icon" href="/assets/icon.svg" />
     <link rel="stylesheet" href="/assets/page.css" />
   </head>
   <body>

@@ -12,6 +12,7 @@ const swagger = (file: string) => createRequire(import.meta.url).resolve(`swagge
 /** All that pages load, by its address: nothing else of a folder can be had. */
 const assets: Readonly<Record<string, string>> = {
   'page.css': web('page.css'),
+  'icon.svg': web('icon.svg'),
   'start.js': web('start/start.js'),
   'docs.js': web('docs/docs.js'),
   'swagger-ui.css': swagger('swagger-ui.css'),
