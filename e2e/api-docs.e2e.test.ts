@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Role } from '@quicksale/shared/contracts';
 import { readApiDocument, type Operation } from './api-document.ts';
+import { fillIn, readHttpFile } from './http-file.ts';
 import { exampleBody, withIds } from './request-arbitraries.ts';
 import { startSystem, type System } from './system.ts';
 
@@ -104,7 +105,11 @@ describe('the API docs', () => {
   beforeAll(async () => {
     system = await startSystem({
       name: 'apidocs',
-      settings: { RATE_LIMIT_DEFAULT: '100000/60', RATE_LIMIT_STRANGERS: '100000/60' },
+      settings: {
+        RATE_LIMIT_DEFAULT: '100000/60',
+        RATE_LIMIT_STRANGERS: '100000/60',
+        RATE_LIMIT_REGISTER: '100000/60',
+      },
     });
     operations = await readApiDocument(system);
   }, 120_000);
@@ -180,5 +185,26 @@ describe('the API docs', () => {
           { answer: '403 forbidden', judgement: undefined },
         ]);
       }
+  });
+
+  it('docs/flow.http works from top to bottom', async () => {
+    const answers = new Map<string, unknown>();
+    const requests = readHttpFile('docs/flow.http');
+    expect(requests.length).toBeGreaterThan(10);
+    for (const request of requests) {
+      const fill = (text: string) => fillIn(text, { host: system.env.GATEWAY_URL ?? '' }, answers);
+      const answer = await fetch(fill(request.url), {
+        method: request.method,
+        headers: Object.fromEntries(
+          Object.entries(request.headers).map(([name, value]) => [name, fill(value)]),
+        ),
+        ...(request.body && { body: fill(request.body) }),
+      });
+      const text = await answer.text();
+      expect([request.title, answer.status, text]).toEqual([
+        ...[request.title, request.name ? 201 : 200, text],
+      ]);
+      if (request.name) answers.set(request.name, JSON.parse(text));
+    }
   });
 });

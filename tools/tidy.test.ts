@@ -73,6 +73,17 @@ describe('the error registry', () => {
     ]);
     expect(documented).toEqual(registered);
   });
+
+  it('has no code that no test speaks of', () => {
+    const tests = files
+      .filter((file) => file.endsWith('.test.ts'))
+      .map(read)
+      .join('\n');
+    const unspoken = Object.keys(errorRegistry).filter(
+      (code) => !new RegExp(`(?<![\\w-])${code}(?![\\w-])`).test(tests),
+    );
+    expect(unspoken).toEqual([]);
+  });
 });
 
 describe('the documents', () => {

@@ -38,6 +38,10 @@ describe('deploy/image/Dockerfile', () => {
     expect(copied.sort()).toEqual([...needed].sort());
   });
 
+  it('copies the pages that the gateway shows', () => {
+    expect(copies).toContain('web web');
+  });
+
   it('shows npm the manifest of every workspace', () => {
     const shown = copies.map((line) => /^([a-z-]+)\/package\.json \1\/$/.exec(line)?.[1]);
     expect(shown.filter(Boolean).sort()).toEqual([...manifest('.').workspaces].sort());

@@ -38,6 +38,7 @@ export function summarize(input: {
     note: 'Development only: tokens, keys and passwords here are for this machine alone.',
     urls: {
       gateway,
+      docs: `${gateway}/docs`,
       health: `${gateway}/health`,
       demoSale: `${gateway}/api/sales/${demo.sale.id ?? ''}`,
       metrics: `${env.ORDER_SERVICE_ADMIN_URL}/metrics`,
@@ -73,7 +74,8 @@ export function formatSummary(summary: StartSummary): string {
   return [
     '',
     pc.green(pc.bold('QuickSale is running.')) + ` ${pc.yellow(summary.note)}`,
-    row('Gateway', urls.gateway ?? ''),
+    row('Start page', urls.gateway ?? ''),
+    row('API docs', urls.docs ?? ''),
     row('Health', urls.health ?? ''),
     row('Metrics', urls.metrics ?? ''),
     row('Demo sale', `${urls.demoSale ?? ''} (opens 20 s after the first start)`),

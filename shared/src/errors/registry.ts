@@ -169,12 +169,6 @@ export const errorRegistry = {
     advice:
       '`products` says what is available. Units that are held or ordered cannot be taken away.',
   },
-  'price-changed': {
-    kind: 'conflict',
-    status: 409,
-    title: 'The price has changed',
-    advice: '`was` and `now` are the prices. Show the buyer the new one and ask again.',
-  },
   'hold-gone': {
     kind: 'conflict',
     status: 409,
