@@ -1,10 +1,16 @@
 import { channel } from 'node:diagnostics_channel';
 import type { RequestHandler } from 'express';
-import type { Route } from './route.ts';
+import type { z } from 'zod';
+
+/** What an answer is compared with. */
+interface AnswerContract {
+  operationId: string;
+  replies: Readonly<Record<number, z.ZodType | undefined>>;
+}
 
 /** An answer as it went out. */
 export interface SentAnswer {
-  spec: Route['spec'];
+  spec: AnswerContract;
   status: number;
   contentType: string;
   body: string;
@@ -18,7 +24,7 @@ export const answers = channel('quicksale.http.answer');
 
 /** Publishes the answer to a request, whether the route or a middleware before it gives it. */
 export const watchAnswer =
-  (spec: Route['spec']): RequestHandler =>
+  (spec: AnswerContract): RequestHandler =>
   (_req, res, next) => {
     if (answers.hasSubscribers) {
       const chunks: Buffer[] = [];
