@@ -350,3 +350,48 @@ describe('changes of a sale in the middle of a burst', () => {
     }, 30_000);
   }, 120_000);
 });
+
+describe('changes that a sale refuses', () => {
+  it('are a price beside its own, a product that it has not, and an end before its beginning', async () => {
+    const { api } = system;
+    const { productId, saleId, token } = await givenSale(system, 5, 5);
+    const other = await system.givenProduct(5);
+    const product = await api.call(`/api/inventory/products/${productId}`);
+    const dearer = await api.call(`/api/inventory/products/${productId}`, {
+      ...{ method: 'PATCH', token, body: { price: 99 } },
+      headers: { 'if-match': String(product.headers.get('etag')) },
+    });
+    expect([dearer.status, dearer.body.code]).toEqual([409, 'product-in-sale']);
+
+    const later = new Date(Date.now() + 3_600_000);
+    const terms = { opensAt: later, closesAt: new Date(later.getTime() + 3_600_000) };
+    const scheduled = await system.givenProduct(5);
+    const made = await createSale(system, {
+      ...{ productId: scheduled.productId, token: scheduled.token, allotted: 5, terms },
+    });
+    const patched = await api.call(`/api/sales/${String(made.body._id)}`, {
+      method: 'PATCH',
+      token: scheduled.token,
+      headers: { 'if-match': String(made.headers.get('etag')) },
+      body: { items: [{ productId: other.productId, price: 5 }] },
+    });
+    expect([patched.status, patched.body.code]).toEqual([422, 'unknown-product']);
+    const restocked = await api.call(`/api/sales/${saleId}/restock`, {
+      token,
+      body: { productId: other.productId, units: 1 },
+    });
+    expect([restocked.status, restocked.body.code]).toEqual([422, 'unknown-product']);
+
+    // As a crash in the midst of its making leaves it; nobody goes on with this one.
+    const sales = system.mongo.db().collection<{ _id: string; runAt?: Date }>('sales');
+    const { runAt: _, ...found } = (await sales.findOne({ _id: saleId })) ?? { _id: '' };
+    const half = saleId.replace(/.{4}$/, 'ffff');
+    await sales.insertOne({ ...found, _id: half, stage: 'preparing' } as { _id: string });
+    const closed = await api.call(`/api/sales/${half}/close`, { token, method: 'POST' });
+    expect([closed.status, closed.body]).toMatchObject([
+      409,
+      { code: 'sale-state-conflict', state: 'preparing' },
+    ]);
+    await sales.deleteOne({ _id: half });
+  });
+});

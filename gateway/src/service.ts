@@ -122,8 +122,9 @@ export function buildService(
   });
   app.use(awaitBody, (req, res, next) => {
     const { upstream } = localsOf(res).destination;
-    if (upstream === 'pages') pages(req, res, next);
-    else upstreams[upstream].forward(req, res, next);
+    return upstream === 'pages'
+      ? pages(req, res, next)
+      : upstreams[upstream].forward(req, res, next);
   });
   closeApp(app, log);
 

@@ -148,7 +148,7 @@ describe('what is not there', () => {
     '/API/orders',
     '/api/unknown',
     'http://127.0.0.1/api/orders',
-    '/',
+    '/assets/nothing/here',
   ])('%s is a 404 problem and reaches no service', async (target) => {
     const reply = await sendRaw(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(reply).toMatch(/^HTTP\/1\.1 404 /);

@@ -95,6 +95,11 @@ describe('cancelling on real stores', () => {
       .db()
       .collection('orders')
       .updateOne({ saleId: order.saleId }, { $set: { status: 'SHIPPED' } });
+    const alias = await fixture.request
+      .delete(`/api/orders/${order.orderId}`)
+      .set('Authorization', `Bearer user-${order.userId}`)
+      .set('Idempotency-Key', 'by the other name');
+    expect([alias.status, alias.body.code]).toEqual([409, 'order-state-conflict']);
     const answer = await cancel(order.userId, order.orderId);
     expect([answer.status, answer.body.code, answer.body.currentStatus]).toEqual([
       409,

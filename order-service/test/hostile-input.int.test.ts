@@ -371,13 +371,19 @@ describe('an Idempotency-Key', () => {
   });
 
   it.each([
-    ['10 kB', Buffer.from('k'.repeat(10_000))],
     ['a zero byte', Buffer.from('a\0b')],
     ['a bare line feed', Buffer.from('a\nX-User-Id: 1')],
     ['a bare carriage return', Buffer.from('a\rX-User-Id: 1')],
   ])('of %s is no HTTP', async (_name, key) => {
     const before = await ordersOfSale();
     expect(await sendBytes(key)).toMatch(/^HTTP\/1\.1 400 [^]*"code":"malformed-request"/);
+    expect(await ordersOfSale()).toBe(before);
+  });
+
+  it('of 10 kB is more than all headers may be', async () => {
+    const before = await ordersOfSale();
+    const reply = await sendBytes(Buffer.from('k'.repeat(10_000)));
+    expect(reply).toMatch(/^HTTP\/1\.1 431 [^]*"code":"headers-too-large"/);
     expect(await ordersOfSale()).toBe(before);
   });
 

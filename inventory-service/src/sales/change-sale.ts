@@ -67,6 +67,9 @@ export async function restockSale(
 ): Promise<RestockedSale> {
   const { productId, units } = wanted;
   const sale = await read();
+  // What is wrong in itself is said before anybody looks for units.
+  const first = restock(wanted)(sale, deps.clock.now());
+  if (first.kind !== 'next') return first;
   const available = await availableUnits(deps, { saleId: sale.merchantId, productId });
   if (available < units && !findRestock(sale, wanted.id))
     return { kind: 'insufficient-stock', productId, available };
