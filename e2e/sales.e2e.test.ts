@@ -352,6 +352,45 @@ describe('changes of a sale in the middle of a burst', () => {
 });
 
 describe('changes that a sale refuses', () => {
+  it('are those by whoever has read another version, and of a sale that has ended', async () => {
+    const { api } = system;
+    const { productId, saleId, token } = await givenSale(system, 5, 2);
+    const path = `/api/sales/${saleId}`;
+    const bodies = { '': { name: 'x' }, '/restock': { productId, units: 1 } };
+    const codes = async (headers: Record<string, string>) => {
+      const seen: Record<string, string> = {};
+      for (const change of ['', '/restock', '/pause', '/resume', '/close']) {
+        const method = change === '' ? 'PATCH' : 'POST';
+        const body = bodies[change as keyof typeof bodies];
+        const answer = await api.call(path + change, {
+          method,
+          token,
+          headers,
+          ...(body && { body }),
+        });
+        seen[change] = `${answer.status} ${String(answer.body.code)}`;
+      }
+      return seen;
+    };
+    const stale = '412 version-conflict';
+    expect(await codes({ 'if-match': '"999"' })).toEqual({
+      ...{ '': stale, '/restock': stale, '/pause': stale, '/resume': stale, '/close': stale },
+    });
+    expect((await api.call(`${path}/close`, { method: 'POST', token })).status).toBe(200);
+    const late = '409 sale-state-conflict';
+    expect(await codes({ 'if-match': '*' })).toEqual({
+      ...{ '': late, '/restock': late, '/pause': late, '/resume': late, '/close': '200 undefined' },
+    });
+    const nowhere = await api.call(`/api/sales/${saleId.replace(/.{4}$/, 'eeee')}`);
+    expect([nowhere.status, nowhere.body.code]).toEqual([404, 'not-found']);
+    const blind = await api.call(`/api/inventory/products/${productId}/stock`, {
+      ...{ method: 'PUT', token, body: { stock: 1 } },
+    });
+    expect([blind.status, blind.body.code]).toEqual([428, 'precondition-required']);
+    // Development tokens speak for people who never registered.
+    expect((await api.call('/api/users/me', { token })).status).toBe(404);
+  });
+
   it('are a price beside its own, a product that it has not, and an end before its beginning', async () => {
     const { api } = system;
     const { productId, saleId, token } = await givenSale(system, 5, 5);

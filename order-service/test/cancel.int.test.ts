@@ -179,6 +179,12 @@ describe('cancelling on real stores', () => {
       for (const body of [some(order.productId, 2), undefined]) {
         const other = await cancel(order.userId, order.orderId, body);
         expect([other.status, other.body.code]).toEqual([422, 'idempotency-key-reused']);
+        const alias = await fixture.request
+          .delete(`/api/orders/${order.orderId}`)
+          .set('Authorization', `Bearer user-${order.userId}`)
+          .set('Idempotency-Key', 'cancel')
+          .send(body);
+        expect([alias.status, alias.body.code]).toEqual([422, 'idempotency-key-reused']);
       }
       const next = await cancel(order.userId, order.orderId, one, 'next');
       expect([next.status, next.body.version]).toEqual([200, 3]);

@@ -8,7 +8,8 @@ jest.setTimeout(60_000);
 describe('orders that name a hold', () => {
   let fixture: OrderFixture;
   beforeAll(async () => {
-    fixture = await startOrders();
+    // Nothing but the orders here is to end a hold.
+    fixture = await startOrders({ QUICKSALE_REPAIRS_OFF: 'expiry-sweep' });
   }, 60_000);
   afterAll(() => fixture?.stop());
 

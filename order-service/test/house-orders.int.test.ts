@@ -25,7 +25,9 @@ describe('orders of the house on real stores', () => {
       movements.push(movement);
       if (!inventoryIsThere) throw unavailable('inventory-service is away');
     };
-    fixture = await startOrders({}, { arrivals: { arrive } });
+    // Nothing but the orders here is to end a hold.
+    const settings = { QUICKSALE_REPAIRS_OFF: 'expiry-sweep' };
+    fixture = await startOrders(settings, { arrivals: { arrive } });
   }, 60_000);
   afterAll(() => fixture?.stop());
   beforeEach(() => {
