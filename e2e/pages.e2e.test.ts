@@ -7,9 +7,11 @@ import { openBrowser, type TestBrowser } from './browser.ts';
 import { createSale } from './sale-books.ts';
 import { startSystem, type System } from './system.ts';
 
-// Pages look for news every few seconds.
 jest.setTimeout(60_000);
 
+/** So often a page looks for news. */
+
+const nextLookMs = 10_000;
 const windows = {
   wide: { width: 1_280, height: 900 },
   narrow: { width: 360, height: 740 },
@@ -48,6 +50,8 @@ describe('pages in a browser without any network', () => {
     page.on('console', (line) => {
       if (line.type() === 'error') complaints.push(line.text());
     });
+    // The time of the page is the test's: it need not wait for the next look.
+    await page.clock.install();
     await page.goto(base + path);
     return page;
   }
@@ -77,8 +81,33 @@ describe('pages in a browser without any network', () => {
     const buyer = system.signIn();
     const order = { token: buyer.token, key: 'k', productId, quantity: 3 };
     expect((await system.api.placeOrder(order)).status).toBe(201);
+    await page.clock.fastForward(nextLookMs);
     await card.getByText('1 of 4 left').waitFor();
     await picture(page, `start-${look.window}-${look.scheme}`);
+    await page.close();
+  });
+
+  it('what was shown stays when nothing new can be had, and names are only text', async () => {
+    const { token } = await system.givenProduct(10);
+    const name = `<img src=x onerror="document.title='owned'">${'W'.repeat(150)}`;
+    const made = await system.api.call('/api/inventory/products', {
+      token,
+      body: { name, description: 'd', price: 1, stock: 7, sku: 'S'.repeat(60), category: 'c' },
+    });
+    expect(made.status).toBe(201);
+    const page = await open('/', { window: 'narrow', scheme: 'light' });
+    const card = page.locator('#products article').filter({ hasText: 'owned' });
+    await card.getByText('7 of 7 left').waitFor();
+    expect(await isWithin(page)).toBe(true);
+    await page.route('**/api/**', (route) =>
+      route.fulfill({ status: 429, json: { title: 'Too many requests' } }),
+    );
+    await page.clock.fastForward(nextLookMs);
+    await page.getByText('Not up to date: Too many requests').waitFor();
+    expect(await card.getByText('7 of 7 left').count()).toBe(1);
+    expect(await page.title()).toBe('QuickSale');
+    // The browser tells of each answer that is no success.
+    complaints.length = 0;
     await page.close();
   });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiClient, openStatusSocket, type ApiClient } from '@quicksale/loadtest/client';
@@ -122,7 +122,18 @@ export async function startSystem(options: {
     stop: async () => {
       await Promise.all([mongo.stop(), ledgerRedis.stop()]);
       await servers.stop();
+      tellDefects(join(dataDirectory, 'logs'));
       rmSync(dataDirectory, { recursive: true, force: true });
     },
   };
+}
+
+/** What a service has answered 500 for is in its log alone, which goes with the system. */
+function tellDefects(logs: string): void {
+  if (!existsSync(logs)) return;
+  const lines = readdirSync(logs).flatMap((file) =>
+    readFileSync(join(logs, file), 'utf8').split('\n'),
+  );
+  for (const line of lines.filter((one) => one.includes('"request failed"')).slice(0, 5))
+    process.stderr.write(`${line}\n`);
 }

@@ -75,9 +75,15 @@ function described(schema: z.ZodType | undefined, where: 'path' | 'query', compo
     name,
     in: where,
     ...((where === 'path' || required.includes(name)) && { required: true }),
-    schema: property,
+    // The gateway passes paths in lower case only.
+    schema: where === 'path' ? inLowerCase(property) : property,
   }));
 }
+
+const inLowerCase = (schema: Json): Json => ({
+  ...schema,
+  ...(typeof schema.pattern === 'string' && { pattern: schema.pattern.replace('a-fA-F', 'a-f') }),
+});
 
 /** Headers that a route heeds, as far as its contract tells. */
 function headersOf({ idempotent, errors = [], replies }: Spec): Json[] {

@@ -30,7 +30,7 @@ const description = `A flash-sale shop. Sign in, find a product, \`POST /api/ord
 order over the WebSocket at \`/ws\` or by reading it again.
 
 - **Errors** are \`application/problem+json\`; act on \`code\`. Each code has a page under \`/errors\`.
-- **A repeat is safe.** After a lost answer, a timeout or a 503 send the same request with the same \`Idempotency-Key\`: it has no second effect. Keys are kept for at least 24 hours.
+- **A repeat is safe** where a call takes an \`Idempotency-Key\`. After a lost answer, a timeout or a 503 send the same request with the same key: it has no second effect. Keys are kept for at least 24 hours.
 - **Limits** are told by the \`RateLimit\` fields; a 429 carries \`Retry-After\`.
 - **Amounts** are in major units with two decimals, times are ISO 8601 in UTC.`;
 
@@ -83,7 +83,11 @@ const problemSchema: Json = {
         type: 'object',
         required: ['pointer', 'message'],
         properties: {
-          pointer: { type: 'string', description: 'JSON pointer into the body' },
+          pointer: {
+            type: 'string',
+            description:
+              'JSON pointer into the body; what begins with /query or /params is in the address',
+          },
           message: { type: 'string' },
         },
       },

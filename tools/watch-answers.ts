@@ -26,8 +26,10 @@ if (file)
     appendFileSync(file, `${line}\n`);
   });
 
-function judge({ spec, status, contentType, body }: SentAnswer): SeenAnswer {
+function judge({ method, spec, status, contentType, body }: SentAnswer): SeenAnswer {
   const answer = { operationId: spec.operationId, status };
+  // Without the body that the answer to a GET has.
+  if (method === 'HEAD') return answer;
   if (contentType.startsWith('application/problem+json')) {
     const problem = JSON.parse(body) as { status?: number; code?: string };
     return { ...answer, code: String(problem.code) };

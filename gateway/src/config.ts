@@ -51,7 +51,7 @@ export const config = {
     'CORS_ORIGINS',
     list(''),
     'Origins whose pages may call the API, comma separated; none when empty',
-    'http://localhost:3000',
+    'https://shop.example',
   ),
   wsOrigins: field(
     'WS_ORIGINS',
@@ -78,6 +78,11 @@ export const config = {
     'RATE_LIMIT_DEFAULT',
     '100/60',
     'All other requests per user, else per address, as points/seconds',
+  ),
+  pagesLimit: rateLimitField(
+    'RATE_LIMIT_PAGES',
+    '600/60',
+    'Pages and what they load, per address, as points/seconds',
   ),
   strangersLimit: rateLimitField(
     'RATE_LIMIT_STRANGERS',

@@ -201,7 +201,9 @@ function createUpstreams(
 const findRoute: RequestHandler = (req, res, next) => {
   const destination = findDestination(req.method, req.originalUrl);
   if (!destination)
-    throw new AppError('not-found', { message: 'There is nothing at this address' });
+    throw new AppError('not-found', {
+      message: `There is nothing at this address for ${req.method}`,
+    });
   localsOf(res).destination = destination;
   next();
 };

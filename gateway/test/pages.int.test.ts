@@ -2,7 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { errorRegistry } from '@quicksale/shared/errors';
 import { eventually, testNamespace } from '@quicksale/shared/testing';
 import type { Gateway } from '../src/service.ts';
-import { buildGateway, startFakeService, type FakeService } from './gateway-fixture.ts';
+import {
+  buildGateway,
+  sendRaw,
+  startFakeService,
+  withGateway,
+  type FakeService,
+} from './gateway-fixture.ts';
 
 let service: FakeService;
 let gateway: Gateway;
@@ -84,6 +90,30 @@ describe('pages', () => {
     await eventually(async () => {
       const all = await states();
       expect(all.map(({ state }) => state)).toEqual(['ok', 'away', 'away', 'away', 'away']);
+    });
+  });
+
+  it('leave the connection open after what they load', async () => {
+    const asked = 'GET /assets/page.css HTTP/1.1\r\nHost: x\r\n';
+    const text = await sendRaw(gateway.port(), `${asked}\r\n${asked}Connection: close\r\n\r\n`);
+    expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
+  });
+
+  it('take nothing from those who buy: their readers have a limit of their own', async () => {
+    service.reset();
+    const limited = buildGateway({
+      namespace: testNamespace('readers'),
+      serviceUrl: service.url,
+      env: { RATE_LIMIT_PAGES: '3/60', RATE_LIMIT_DEFAULT: '2/60' },
+    });
+    await withGateway(limited, async (url) => {
+      const statuses = async (path: string) => {
+        const seen: number[] = [];
+        for (let n = 0; n < 4; n += 1) seen.push((await fetch(url + path)).status);
+        return seen;
+      };
+      expect(await statuses('/errors')).toEqual([200, 200, 200, 429]);
+      expect(await statuses('/api/sales')).toEqual([200, 200, 429, 429]);
     });
   });
 });

@@ -1,4 +1,8 @@
 /* global SwaggerUIBundle */
+document.documentElement.classList.toggle(
+  'dark-mode',
+  matchMedia('(prefers-color-scheme: dark)').matches,
+);
 SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#docs',

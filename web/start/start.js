@@ -1,6 +1,6 @@
-// Live numbers of the start page. It asks only while somebody looks, and well within the rate limit.
-const salesEveryMs = 4_000;
-const servicesEveryMs = 10_000;
+// Live numbers of the start page. It asks only while somebody looks, and seldom: readers who share an
+// address share a rate limit. What was shown stays when nothing new can be had.
+const everyMs = 10_000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -16,7 +16,11 @@ function element(name, { text, className, ...rest } = {}, ...children) {
 async function read(path) {
   const answer = await fetch(path, { headers: { Accept: 'application/json' } });
   const body = await answer.json();
-  if (!answer.ok) throw new Error(body.title ?? `status ${answer.status}`);
+  if (!answer.ok) {
+    const error = new Error(body.title ?? `status ${answer.status}`);
+    error.waitMs = Number(answer.headers.get('retry-after') ?? 0) * 1_000;
+    throw error;
+  }
   return body;
 }
 
@@ -35,16 +39,8 @@ function stockOf({ available, stock }) {
 
 const when = (time) => new Date(time).toLocaleString();
 
-function stateOf(sale) {
-  switch (sale.state) {
-    case 'scheduled':
-      return `opens ${when(sale.opensAt)}`;
-    case 'open':
-      return `open until ${when(sale.closesAt)}`;
-    default:
-      return sale.state;
-  }
-}
+const stateOf = ({ state, opensAt, closesAt }) =>
+  state === 'scheduled' ? `opens ${when(opensAt)}` : `open until ${when(closesAt)}`;
 
 const saleCard = (sale) =>
   element(
@@ -71,22 +67,21 @@ const productCard = (product) =>
     element('p', {}, element('code', { text: product._id })),
   );
 
-async function show(id, path, card, nothing) {
-  try {
-    const { data } = await read(path);
-    const cards = data.map(card);
-    byId(id).replaceChildren(
-      ...(cards.length > 0 ? cards : [element('p', { text: nothing, className: 'quiet' })]),
-    );
-    return data;
-  } catch (error) {
-    byId(id).replaceChildren(element('p', { text: error.message, className: 'bad' }));
-    return [];
-  }
+/** Draws only what has changed: whoever selects something or has it read out is not disturbed. */
+const drawn = new Map();
+
+function draw(id, data, parts) {
+  const text = JSON.stringify(data);
+  if (drawn.get(id) === text) return;
+  drawn.set(id, text);
+  byId(id).replaceChildren(...parts());
 }
 
-function showCurl(productId) {
-  byId('curl').textContent = [
+const cards = (data, card, nothing) => () =>
+  data.length > 0 ? data.map(card) : [element('p', { text: nothing, className: 'quiet' })];
+
+function curlOf(productId) {
+  return [
     `curl ${location.origin}/api/orders \\`,
     "  -H 'Authorization: Bearer TOKEN' -H 'Idempotency-Key: my-first-order' \\",
     `  -H 'Content-Type: application/json' -d '{"items":[{"productId":"${productId}","quantity":1}]}'`,
@@ -94,11 +89,16 @@ function showCurl(productId) {
 }
 
 async function showShop() {
-  const [, [product]] = await Promise.all([
-    show('sales', '/api/sales?limit=6', saleCard, 'There is no timed sale.'),
-    show('products', '/api/inventory/products?limit=6', productCard, 'There is no product yet.'),
+  const [open, scheduled, products] = await Promise.all([
+    read('/api/sales?state=open&limit=6'),
+    read('/api/sales?state=scheduled&limit=6'),
+    read('/api/inventory/products?limit=6'),
   ]);
-  showCurl(product?._id ?? 'PRODUCT');
+  const sales = [...open.data, ...scheduled.data];
+  draw('sales', sales, cards(sales, saleCard, 'No sale is open or to come.'));
+  draw('products', products.data, cards(products.data, productCard, 'There is no product yet.'));
+  const productId = products.data[0]?._id ?? 'PRODUCT';
+  draw('curl', productId, () => [curlOf(productId)]);
 }
 
 function serviceRow({ name, state, address = '', version = '', uptimeSeconds }) {
@@ -115,22 +115,29 @@ function serviceRow({ name, state, address = '', version = '', uptimeSeconds }) 
 }
 
 async function showServices() {
-  try {
-    const { services } = await read('/status.json');
-    byId('services').replaceChildren(...services.map(serviceRow));
-  } catch (error) {
-    byId('services').replaceChildren(
-      element('tr', {}, element('td', { text: error.message, className: 'bad', colspan: 5 })),
-    );
-  }
+  const { services } = await read('/status.json');
+  draw('services', services, () => services.map(serviceRow));
 }
 
-async function repeat(work, everyMs) {
+/** Says what is not up to date; answers how long it is to be left alone. */
+function tell(errors) {
+  draw('trouble', errors.map(String), () =>
+    errors.map(({ message }) =>
+      element('p', { text: `Not up to date: ${message}`, className: 'bad' }),
+    ),
+  );
+  return Math.max(everyMs, ...errors.map(({ waitMs = 0 }) => waitMs));
+}
+
+async function keepUpToDate() {
   for (;;) {
-    if (!document.hidden) await work();
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    let waitMs = everyMs;
+    if (!document.hidden) {
+      const ends = await Promise.allSettled([showShop(), showServices()]);
+      waitMs = tell(ends.flatMap(({ reason }) => reason ?? []));
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
 
-void repeat(showShop, salesEveryMs);
-void repeat(showServices, servicesEveryMs);
+void keepUpToDate();

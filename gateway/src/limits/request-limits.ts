@@ -40,6 +40,8 @@ export function requestLimits(options: RequestLimitsOptions): readonly RequestHa
   };
   // In memory: it keeps those who only guess away from Redis.
   const strangers = createMemoryRateLimiter({ name: 'strangers', ...config.strangersLimit });
+  // Also in memory: readers of pages, who may share an address, take nothing from those who buy.
+  const pages = createMemoryRateLimiter({ name: 'pages', ...config.pagesLimit });
   const onRefusal = (limiter: RateLimiter) => refusals.inc({ policy: limiter.policy.name });
 
   const identify: RequestHandler = async (req, res, next) => {
@@ -54,6 +56,7 @@ export function requestLimits(options: RequestLimitsOptions): readonly RequestHa
   }, onRefusal);
   const limitAll = limitRequests(async (req, res) => {
     const { destination, caller } = localsOf(res);
+    if (destination.upstream === 'pages') return { limiter: pages, key: addressOf(req) };
     const name = policyFor(req.method, destination.path);
     const isByUser = caller.kind === 'user' && name !== 'register';
     return {

@@ -61,7 +61,8 @@ export function createPages(options: { states: () => Promise<ServiceState[]> }):
   });
   router.get('/assets/:name', (req, res, next) => {
     const path = Object.hasOwn(assets, req.params.name) ? assets[req.params.name] : undefined;
-    if (path) res.sendFile(path, { maxAge: 3_600_000, etag: true }, next);
+    // Without a callback: it would be called after a good answer as well.
+    if (path) res.sendFile(path, { maxAge: 60_000 });
     else next();
   });
   return router;

@@ -43,7 +43,7 @@ export function createServiceStates(options: {
 
 async function stateOf({ name, url }: { name: string; url: string }): Promise<ServiceState> {
   const { hostname, host } = new URL(url);
-  const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  const isHere = /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname);
   const service = { name, ...(isHere && { address: host }) };
   try {
     const answer = await fetch(new URL('/health', url), {

@@ -3,7 +3,7 @@ import type { Logger } from '../log/index.ts';
 
 /** What kafkajs reports as an error although it heals it itself, many times in an outage. */
 const benign =
-  /rebalanc|re-joining|Expected partition|Connection (error|timeout)|Failed to connect|^Response \w+\(|Closed connection|not currently running|not the leader|does not host this topic-partition/i;
+  /rebalanc|re-joining|Expected partition|Connection (error|timeout)|Failed to connect|^Response \w+\(|Closed connection|not currently running|not the leader|coordinator is loading|does not host this topic-partition/i;
 
 /**
  * kafkajs' lines in our log. It calls many things an error that it then heals, so nothing of it is

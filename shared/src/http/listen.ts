@@ -61,10 +61,11 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   const problem = toProblem(new AppError(codeOf(error)), '', '');
   const body = JSON.stringify(problem);
+  const retry = problem.code === 'request-timeout' ? 'Retry-After: 1\r\n' : '';
   endSocket(
     socket,
-    `HTTP/1.1 ${problem.status} ${problem.title}\r\nConnection: close\r\nRetry-After: 1\r\n` +
-      'Content-Type: application/problem+json; charset=utf-8\r\n' +
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\nConnection: close\r\n${retry}` +
+      'Content-Type: application/problem+json; charset=utf-8\r\nCache-Control: no-store\r\n' +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -58,19 +58,20 @@ const pathOf = (req: Request) => req.originalUrl.split('?', 1)[0] ?? '';
 
 /** Last handler of an app: anything thrown becomes a problem; only defects are logged as errors. */
 export function problemMiddleware(log: Logger): ErrorRequestHandler {
-  return (thrown: unknown, req, res, next) => {
+  return (thrown: unknown, req, res, _next) => {
     if (isAborted(thrown)) return;
     const error = fromHttpError(thrown) ?? toAppError(thrown);
     if (error.code === 'internal') log.error({ err: error.cause ?? error }, 'request failed');
     // The connection that is missing has said so once; a line per refused buyer would be a flood.
     else if (error.kind === 'unavailable') log.debug({ err: error }, 'request refused');
-    if (res.headersSent) next(thrown);
+    // Too late for an answer: that it is not whole must be seen. Express' own handler would print it.
+    if (res.headersSent) res.destroy();
     else sendProblem(req, res, error);
   };
 }
 
-export const notFoundMiddleware: RequestHandler = () => {
-  throw new AppError('not-found', { message: 'There is nothing at this address' });
+export const notFoundMiddleware: RequestHandler = ({ method }) => {
+  throw new AppError('not-found', { message: `There is nothing at this address for ${method}` });
 };
 
 const isAborted = (thrown: unknown) =>

@@ -10,6 +10,7 @@ interface AnswerContract {
 
 /** An answer as it went out. */
 export interface SentAnswer {
+  method: string;
   spec: AnswerContract;
   status: number;
   contentType: string;
@@ -25,7 +26,7 @@ export const answers = channel('quicksale.http.answer');
 /** Publishes the answer to a request, whether the route or a middleware before it gives it. */
 export const watchAnswer =
   (spec: AnswerContract): RequestHandler =>
-  (_req, res, next) => {
+  ({ method }, res, next) => {
     if (answers.hasSubscribers) {
       const chunks: Buffer[] = [];
       const { write, end } = res;
@@ -43,6 +44,7 @@ export const watchAnswer =
       }) as typeof end;
       res.once('finish', () =>
         answers.publish({
+          method,
           spec,
           status: res.statusCode,
           contentType: String(res.getHeader('content-type') ?? ''),

@@ -32,9 +32,11 @@ export function limitRequests(
     }
     res.once('finish', () => {
       // Nobody waits for it; a point that is not returned expires with its window.
-      if (res.statusCode === 503 && req.method !== 'GET' && !isSpent)
+      if (res.statusCode === 503 && !isRead(req) && !isSpent)
         limiter.giveBack(key).catch(() => undefined);
     });
     next();
   };
 }
+
+const isRead = ({ method }: Request) => method === 'GET' || method === 'HEAD';

@@ -7,6 +7,8 @@ interface ServerError {
 }
 
 const deadlockCode = 16908292;
+/** A server that comes up may not know its users yet. */
+const notAuthenticatedCodes: ReadonlySet<unknown> = new Set([13, 18]);
 
 /**
  * True when a write lost against another one on a unique key: a duplicate, or one of the forms in
@@ -37,6 +39,9 @@ const unavailableNames = new Set([
   'MongoClientClosedError',
   'PoolClearedOnNetworkError',
   'MongooseServerSelectionError',
+  'MongoServerClosedError',
+  // The connection ended before an answer came.
+  'MongoUnexpectedServerResponseError',
 ]);
 
 /**
@@ -46,6 +51,7 @@ const unavailableNames = new Set([
 export function isMongoUnavailable(error: unknown): boolean {
   if (!Error.isError(error)) return false;
   if (unavailableNames.has(error.name)) return true;
+  if (notAuthenticatedCodes.has((error as ServerError).code)) return true;
   const labelled = error as { hasErrorLabel?: (label: string) => boolean };
   if (labelled.hasErrorLabel?.('RetryableWriteError')) return true;
   return /unexpected EOF|recovery mode|accepting connections|starting up|shutting down|connect: |terminating connection|connection re(set|fused)|closed pool|conn closed|broken pipe|too many clients/i.test(
