@@ -25,6 +25,11 @@ describe('errors of a bulk write', () => {
     expect(() => writeErrorsOf(wrapped(lost))).toThrow('not reachable');
     const eof = new driver.MongoServerError({ message: 'unexpected EOF', code: 1 });
     expect(() => writeErrorsOf(wrapped(eof))).toThrow('not reachable');
+    for (const code of ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED']) {
+      const socket = Object.assign(new Error('This socket has been ended'), { code });
+      expect(() => writeErrorsOf(socket)).toThrow('not reachable');
+      expect(() => writeErrorsOf(wrapped(socket))).toThrow('not reachable');
+    }
   });
 
   it('a refused command is an error, not a success without failures', () => {

@@ -7,6 +7,8 @@ interface ServerError {
 }
 
 const deadlockCode = 16908292;
+/** What Node says of a socket: the driver passes it on as it is when a write meets it. A server's codes are numbers. */
+const socketCode = /^(E[A-Z]+|ERR_(STREAM|SOCKET)_\w+)$/;
 /** A server that comes up may not know its users yet. */
 const notAuthenticatedCodes: ReadonlySet<unknown> = new Set([13, 18]);
 
@@ -51,7 +53,9 @@ const unavailableNames = new Set([
 export function isMongoUnavailable(error: unknown): boolean {
   if (!Error.isError(error)) return false;
   if (unavailableNames.has(error.name)) return true;
-  if (notAuthenticatedCodes.has((error as ServerError).code)) return true;
+  const { code } = error as ServerError;
+  if (notAuthenticatedCodes.has(code)) return true;
+  if (typeof code === 'string' && socketCode.test(code)) return true;
   const labelled = error as { hasErrorLabel?: (label: string) => boolean };
   if (labelled.hasErrorLabel?.('RetryableWriteError')) return true;
   return /unexpected EOF|recovery mode|accepting connections|starting up|shutting down|connect: |terminating connection|connection re(set|fused)|closed pool|conn closed|broken pipe|too many clients/i.test(
