@@ -86,13 +86,14 @@ it('raises no false alarm in a busy sale, however often it looks', async () => {
     await Promise.all(Array.from({ length: 24 }, buyer));
     const tookMs = Math.round(performance.now() - startedAt);
     // Deadlines pass; then the sale changes once more, and is looked at when all is quiet.
-    await eventually(async () =>
-      expect(await orders.ledger.snapshot(saleId)).toMatchObject({ records: [] }),
+    await eventually(
+      async () => expect(await orders.ledger.snapshot(saleId)).toMatchObject({ records: [] }),
+      30_000,
     );
     // Counted before: the walk that follows may be over in no time, and none comes without a change.
     const before = await walked();
     await restock(productId, 1);
-    await eventually(async () => expect(await walked()).toBeGreaterThan(before));
+    await eventually(async () => expect(await walked()).toBeGreaterThan(before), 30_000);
     const expired = await db.collection('orders').countDocuments({ saleId, status: 'EXPIRED' });
     process.stderr.write(
       `busy sale: ${JSON.stringify({ ...tally, expired, tookMs, walks: await walked() })}\n`,
