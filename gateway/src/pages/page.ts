@@ -1,5 +1,5 @@
 /** Text for HTML. */
-export const escapeHtml = (text: string): string =>
+const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 /** Text for HTML in which code stands between backticks. */
@@ -29,7 +29,7 @@ ${content}
 }
 
 /** A row of the error registry. */
-export interface ErrorRow {
+interface ErrorRow {
   code: string;
   status: number;
   title: string;

@@ -21,7 +21,7 @@ export interface SentAnswer {
  * Where every answer of a route is published, whole, while somebody listens: that is how the tests
  * compare all that was ever answered with the API docs. It costs nothing while nobody does.
  */
-export const answers = channel('quicksale.http.answer');
+const answers = channel('quicksale.http.answer');
 
 /** Publishes the answer to a request, whether the route or a middleware before it gives it. */
 export const watchAnswer =
