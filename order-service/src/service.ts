@@ -50,6 +50,7 @@ import { createMongoRefusals, createRefusalCounts } from './intake/refusal-count
 import { refusalError } from './intake/refusal.ts';
 import { createReserveBatcher } from './intake/reserve-batcher.ts';
 import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
+import type { Repay } from './orders/change-order.ts';
 import { createHttpStockArrivals } from './outbox/http-stock-arrivals.ts';
 import { createRelay } from './outbox/relay.ts';
 import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts';
@@ -121,6 +122,8 @@ export function buildService(
       }),
   });
 
+  const repay: Repay = async () => undefined;
+
   /** Recording, and what follows from it: the mark is struck off, a buyer's order is announced. */
   async function recordAndAnnounce(holds: readonly Hold[]) {
     const outcomes = await recordHolds({ orders, ledger, log }, holds);
@@ -172,7 +175,7 @@ export function buildService(
         clock,
       }),
     answerOnce: createAnswerOnce({ store: createMongoAnswerStore(mongo), clock, random }),
-    routes: publicRoutes({ ...intake, relay, releaseUnits }),
+    routes: publicRoutes({ ...intake, relay, releaseUnits, shipUnits, repay }),
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
@@ -252,6 +255,7 @@ export function buildService(
             log,
             releaseUnits,
             shipUnits,
+            repay,
             backlog: async () =>
               (await bus.lag('quicksale.inventory-service', orderCreated)) +
               (await bus.lag('quicksale.kafka-processor', inventoryResult)),

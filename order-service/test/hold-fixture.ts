@@ -194,7 +194,12 @@ export async function openHolds(name: string): Promise<HoldFixture> {
     cancel: async (record, { key = newId(), quantity } = {}) => {
       const productId = Object.keys(record.units)[0] ?? '';
       const result = await cancelOrder(
-        { ...deps, orders, releaseUnits, early: { complete: async () => false } },
+        {
+          ...{ ...deps, orders, releaseUnits, early: { complete: async () => false } },
+          // Nothing is shipped or paid here.
+          shipUnits: async () => new Map(),
+          repay: async () => undefined,
+        },
         {
           userId: record.userId,
           orderId: record.orderId,

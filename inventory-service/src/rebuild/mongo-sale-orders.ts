@@ -7,9 +7,9 @@ type OrderDocument = Omit<SaleOrder, 'id' | 'confirmsHold'> &
   Pick<Order, 'history'> & { _id: driver.ObjectId };
 
 const projection = {
-  ...{ kind: 1, orderNumber: 1, userId: 1, saleId: 1, items: 1, currency: 1 },
+  ...{ kind: 1, orderNumber: 1, userId: 1, saleId: 1, merchantId: 1, items: 1, currency: 1 },
   ...{ status: 1, inventoryStatus: 1, paymentStatus: 1, units: 1, expiresAt: 1, createdAt: 1 },
-  ...{ shippingAddress: 1, billingAddress: 1 },
+  ...{ shippingAddress: 1, billingAddress: 1, pricing: 1 },
   ...{ idempotencyKey: 1, idempotencyDigest: 1, requestFingerprint: 1, 'history.reason': 1 },
 } as const;
 const pieceSize = 1_000;

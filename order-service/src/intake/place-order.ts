@@ -173,6 +173,7 @@ async function wantedIn(
     })),
     facts: {
       currency: products[0]?.currency ?? '',
+      ...(products[0] && { merchantId: products[0].merchantId }),
       key: givenKey,
       ...(shippingAddress && { shippingAddress }),
       ...(billingAddress && { billingAddress }),

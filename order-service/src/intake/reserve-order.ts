@@ -26,7 +26,10 @@ export interface WantedOrder {
   userId: string;
   key: KeyFacts;
   items: readonly Omit<OrderItem, 'unitPrice'>[];
-  facts: Pick<OrderFacts, 'currency' | 'key' | 'shippingAddress' | 'billingAddress' | 'house'>;
+  facts: Pick<
+    OrderFacts,
+    'currency' | 'key' | 'merchantId' | 'pricing' | 'shippingAddress' | 'billingAddress' | 'house'
+  >;
   /**
    * Where sales that the products have left may know the key: the answer that it has there, if any.
    * A fast sale takes nothing before that is known.

@@ -1,25 +1,13 @@
-import {
-  applyFact,
-  mayBecome,
-  orderStatusEvent,
-  type Order,
-  type OrderChange,
-  type OrderStore,
-  type UnitCount,
-} from '@quicksale/shared/orders';
-import { AppError } from '@quicksale/shared/errors';
-import { faultPoint, type Clock } from '@quicksale/shared/process';
+import { mayBecome, type Order, type OrderStore, type UnitCount } from '@quicksale/shared/orders';
+import type { Clock } from '@quicksale/shared/process';
 import type { EarlyAnswers } from '../intake/early-answers.ts';
-import type { Relay } from '../outbox/relay.ts';
-import type { ReleaseUnits } from '../outbox/release-units.ts';
+import { changeOrder, type ChangeOrderDeps } from './change-order.ts';
 import { missingOrder } from './read-order.ts';
 
-export interface CancelOrderDeps {
+export interface CancelOrderDeps extends ChangeOrderDeps {
   clock: Clock;
   orders: OrderStore;
   early: Pick<EarlyAnswers, 'complete'>;
-  relay: Pick<Relay, 'send'>;
-  releaseUnits: ReleaseUnits;
 }
 
 export type CancelOrderResult =
@@ -44,9 +32,6 @@ export interface CancelOrderInput {
   fingerprint: string;
 }
 
-/** Rounds of deciding again when somebody else changes the order meanwhile. */
-const mostRounds = 5;
-
 /**
  * Cancels a buyer's own order, or some units of it, before it is shipped. MongoDB first: status and
  * units change in one compare-and-set; then the ledger takes the units back. The same key again has
@@ -56,54 +41,27 @@ export async function cancelOrder(
   deps: CancelOrderDeps,
   input: CancelOrderInput,
 ): Promise<CancelOrderResult> {
-  const { reason, units, fingerprint } = input;
+  const { userId, orderId, reason, units, fingerprint } = input;
+  const order =
+    (await deps.orders.findOwn(userId, orderId)) ??
+    // One that was answered early is written first.
+    ((await deps.early.complete(userId, orderId))
+      ? await deps.orders.findOwn(userId, orderId)
+      : undefined);
+  if (!order) return missingOrder(orderId, deps.clock.now());
   const cause = `cancel:${input.digest}`;
-  for (let round = 0; round < mostRounds; round += 1) {
-    const order = await deps.orders.findOwn(input.userId, input.orderId);
-    if (!order) {
-      if (await deps.early.complete(input.userId, input.orderId)) continue;
-      return missingOrder(input.orderId, deps.clock.now());
-    }
-    const earlier = order.history.find((entry) => entry.cause === cause);
-    if (earlier && earlier.fingerprint !== fingerprint) return { status: 'key_reused' };
-    const outcome = applyFact(order, {
-      type: 'cancel',
-      by: input.userId,
-      ...(reason && { reason }),
-      ...(units && { units }),
-      cause,
-      fingerprint,
-      at: new Date(deps.clock.now()),
-    });
-    switch (outcome.kind) {
-      case 'already':
-        return { status: 'cancelled', order };
-      case 'impossible':
-        return { status: mayBecome(order.status, 'CANCELLED') ? 'not_owned' : 'too_late', order };
-      case 'changed': {
-        const { matched } = await deps.orders.applyChanges([
-          { id: order.id, change: outcome.change },
-        ]);
-        if (matched === 1) return finish(deps, order, outcome.change);
-      }
-    }
-  }
-  throw new AppError('overloaded', { message: 'The order keeps changing: try again' });
-}
-
-/** What follows from the written step; all of it is repeated by the outbox scan if it gets lost. */
-async function finish(
-  deps: CancelOrderDeps,
-  order: Order,
-  change: OrderChange,
-): Promise<CancelOrderResult> {
-  faultPoint('after-cancel-written');
-  await deps.releaseUnits([
-    { id: order.id, saleId: order.saleId, releasing: change.release ?? [] },
-  ]);
-  faultPoint('after-release-finished');
-  const event = orderStatusEvent(order, change.state, change.historyEntry);
-  deps.relay.send([event], () => deps.orders.pullOutbox([{ id: order.id, outboxIds: [event.id] }]));
-  const [cancelled] = await deps.orders.findByIds([order.id]);
-  return { status: 'cancelled', order: cancelled ?? order };
+  const result = await changeOrder(deps, order, () => ({
+    type: 'cancel',
+    by: userId,
+    ...(reason && { reason }),
+    ...(units && { units }),
+    cause,
+    fingerprint,
+    at: new Date(deps.clock.now()),
+  }));
+  const earlier = result.order.history.find((entry) => entry.cause === cause);
+  if (earlier && earlier.fingerprint !== fingerprint) return { status: 'key_reused' };
+  if (result.kind !== 'impossible') return { status: 'cancelled', order: result.order };
+  const isOpen = mayBecome(result.order.status, 'CANCELLED');
+  return { status: isOpen ? 'not_owned' : 'too_late', order: result.order };
 }

@@ -15,6 +15,7 @@ function setUp(backlog = 0) {
   const published: OutgoingEvent[] = [];
   const alarms: string[] = [];
   const shipped: string[] = [];
+  const repaid: string[] = [];
   const log = createLogger(
     { service: 'test', level: 'error' },
     { write: (line) => void alarms.push((JSON.parse(line) as { orderId: string }).orderId) },
@@ -39,6 +40,10 @@ function setUp(backlog = 0) {
       await orders.finishShipping(given.map(({ id, shipping }) => ({ id, units: shipping ?? [] })));
       return new Map(given.map(({ id }) => [id, 'shipped']));
     },
+    repay: async (given) => {
+      repaid.push(...given.map(({ id }) => id));
+      await orders.finishRepaying(given);
+    },
     backlog: async () => backlog,
   };
   const scanAt = async (ms: number) => {
@@ -54,7 +59,7 @@ function setUp(backlog = 0) {
     const [, count] = /^quicksale_stuck_orders (\d+)$/m.exec(await registry.metrics()) ?? [];
     return Number(count);
   };
-  return { orders, scanAt, alarms, shipped, setArrived, refuseEventsOf, stuck };
+  return { orders, scanAt, alarms, shipped, repaid, setArrived, refuseEventsOf, stuck };
 }
 
 const givenHouseOrder = (): Order =>
@@ -123,6 +128,16 @@ describe('the outbox scan', () => {
     await orders.insertMany([order]);
     await orders.pullOutbox([{ id: order.id, outboxIds: [`${order.id}:1`] }]);
     expect(await scanAt(60_000)).toEqual([]);
+    expect(orders.all()[0]).not.toHaveProperty('outboxAt');
+  });
+
+  it('sends money back that a crash left, and is then done with it', async () => {
+    const { orders, scanAt, repaid } = setUp();
+    const order: Order = { ...givenOrder(), repaying: true };
+    await orders.insertMany([order]);
+    await orders.pullOutbox([{ id: order.id, outboxIds: [`${order.id}:1`] }]);
+    for (const ms of [4_999, 5_000, 600_000, 1_200_000]) await scanAt(ms);
+    expect(repaid).toEqual([order.id]);
     expect(orders.all()[0]).not.toHaveProperty('outboxAt');
   });
 

@@ -9,6 +9,7 @@ import {
   type OrderStore,
 } from '@quicksale/shared/orders';
 import type { Clock } from '@quicksale/shared/process';
+import type { Repay } from '../orders/change-order.ts';
 import type { ReleaseUnits } from './release-units.ts';
 import type { ShipOutcome, ShipUnits } from './ship-units.ts';
 import { stuckAfterMs } from './stuck-orders.ts';
@@ -20,6 +21,7 @@ export interface ScanOutboxDeps {
   log: Logger;
   releaseUnits: ReleaseUnits;
   shipUnits: ShipUnits;
+  repay: Repay;
   /** Messages that the consumers of the answers have not worked off yet. */
   backlog: () => Promise<number>;
 }
@@ -32,7 +34,7 @@ const mostBacklog = 1_000;
 
 /**
  * Does again what a crash left undone after a step of an order: units that go back to the ledger or
- * leave it, and events, doubling each order's interval. The entry of `order.created` goes with the
+ * leave it, money that goes back to the buyer, and events, doubling each order's interval. The entry of `order.created` goes with the
  * result that proves its arrival; those of `order.status` go once they are sent.
  */
 export async function scanOutbox(deps: ScanOutboxDeps): Promise<void> {
@@ -40,14 +42,15 @@ export async function scanOutbox(deps: ScanOutboxDeps): Promise<void> {
   const now = deps.clock.now();
   const due = await deps.orders.findOutboxDue(new Date(now), ordersPerRound);
   if (due.length === 0) return;
-  const [moving, rest] = partition(due, movesUnits);
+  const [moving, rest] = partition(due, (order) => movesUnits(order) || isRepaying(order));
   // Claimed before anything is done: another scanner then leaves them alone.
   await deps.orders.rescheduleOutbox(moving.map((order) => reschedule(order, now)));
   await deps.releaseUnits(
     moving.map(({ id, saleId, releasing }) => ({ id, saleId, releasing: releasing ?? [] })),
   );
-  // Units need no Kafka, so they do not wait for it.
+  // Units and money need no Kafka, so they do not wait for it.
   reportStuck(deps, moving, now, await deps.shipUnits(moving));
+  await deps.repay(moving.filter(isRepaying));
   if ((await deps.backlog()) > mostBacklog) return;
   await deps.orders.rescheduleOutbox(rest.map((order) => reschedule(order, now)));
   reportStuck(deps, rest, now);
@@ -98,11 +101,16 @@ async function sendAgain(deps: ScanOutboxDeps, due: readonly Order[]): Promise<v
   if (away) throw away;
 }
 
-type Marks = Partial<Record<'outbox' | 'releasing' | 'shipping', readonly unknown[] | undefined>>;
+type Marks = Partial<
+  Record<'outbox' | 'releasing' | 'shipping', readonly unknown[] | undefined>
+> & { repaying?: boolean };
 
 const movesUnits = (order: Marks) => Boolean(order.releasing?.length || order.shipping?.length);
 
-const isOpen = (order: Marks) => Boolean(order.outbox?.length) || movesUnits(order);
+const isRepaying = ({ repaying = false }: Marks) => repaying;
+
+const isOpen = (order: Marks) =>
+  Boolean(order.outbox?.length) || movesUnits(order) || isRepaying(order);
 
 const partition = (orders: readonly Order[], test: (order: Order) => boolean) =>
   [orders.filter(test), orders.filter((order) => !test(order))] as const;

@@ -1,12 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { inventoryStatuses, paymentStatuses, statuses } from '../contracts/index.ts';
-import {
-  applyFact,
-  asCreated,
-  type DecidableOrder,
-  type Fact,
-  type InventoryFact,
-} from './apply-fact.ts';
+import { applyFact, asCreated } from './apply-fact.ts';
+import type { Fact, InventoryFact } from './facts.ts';
+import type { DecidableOrder } from './order-step.ts';
 import { cancelledUnits, mayBecome, type HistoryEntry } from './order.ts';
 
 const fact: InventoryFact = {
@@ -191,6 +187,7 @@ describe('cancelling some units', () => {
         addOutbox: { id: 'o:4', type: 'order.status.v1', version: 4 },
         release: ['s:a:10', 's:a:9', 's:b:1'],
         keepsUnits: true,
+        repay: true,
         settlesOutbox: false,
       },
     });
@@ -366,6 +363,145 @@ describe('a payment', () => {
   });
 });
 
+describe('a refusal of money', () => {
+  const decline = {
+    type: 'decline',
+    cause: 'a1',
+    by: 'buyer',
+    reason: 'no',
+    at: new Date(5),
+  } as const;
+
+  it('is noted where money is waited for, and the buyer may try again', () => {
+    for (const { order, outcome, status, paymentStatus } of everyState(decline)) {
+      const waits = ['PENDING', 'AWAITING_PAYMENT'].includes(status);
+      const open = waits && ['PENDING', 'FAILED'].includes(paymentStatus);
+      expect([status, paymentStatus, outcome.kind]).toEqual([
+        status,
+        paymentStatus,
+        open ? 'changed' : 'impossible',
+      ]);
+      if (outcome.kind !== 'changed') continue;
+      const { state, release } = outcome.change;
+      expect([state.status, state.paymentStatus, release]).toEqual([status, 'FAILED', undefined]);
+      const pay: Fact = { type: 'pay', cause: 'p', by: 'buyer', at: new Date(6) };
+      expect(applyFact({ ...order, ...state }, pay).kind).toBe('changed');
+    }
+  });
+});
+
+describe('a refund of everything', () => {
+  const refund = {
+    type: 'refund',
+    cause: 'r1',
+    by: 'm',
+    reason: 'broken',
+    at: new Date(5),
+  } as const;
+  const mayEnd = ['CONFIRMED', 'PROCESSING', 'SHIPPED', 'DELIVERED'];
+
+  it('ends a paid order; its units come back only if they were not shipped', () => {
+    for (const { outcome, status, inventoryStatus, paymentStatus } of everyState(refund)) {
+      const isPossible =
+        mayEnd.includes(status) && ['PAID', 'PARTIALLY_REFUNDED'].includes(paymentStatus);
+      expect([status, paymentStatus, outcome.kind]).toEqual([
+        status,
+        paymentStatus,
+        isPossible ? 'changed' : 'impossible',
+      ]);
+      if (outcome.kind !== 'changed') continue;
+      const isSold = inventoryStatus === 'SOLD';
+      expect(outcome.change).toMatchObject({
+        state: { status: 'REFUNDED', inventoryStatus: isSold ? 'SOLD' : 'RELEASED', paymentStatus },
+        historyEntry: { from: status, to: 'REFUNDED', by: 'm', reason: 'broken', cause: 'r1' },
+        repay: true,
+      });
+      expect(outcome.change.release).toEqual(isSold ? undefined : ['s:a:1', 's:a:2']);
+    }
+  });
+});
+
+describe('money that went back', () => {
+  const repaid = {
+    type: 'repaid',
+    cause: 'r1',
+    by: 'payments',
+    isAll: true,
+    at: new Date(5),
+  } as const;
+
+  it('is noted whatever has become of the order, and changes nothing else of it', () => {
+    for (const { outcome, status, inventoryStatus, paymentStatus } of everyState(repaid)) {
+      const isPossible = !['NONE', 'REFUNDED'].includes(paymentStatus);
+      expect([paymentStatus, outcome.kind]).toEqual([
+        paymentStatus,
+        isPossible ? 'changed' : 'impossible',
+      ]);
+      if (outcome.kind !== 'changed') continue;
+      const { state, release, repay } = outcome.change;
+      expect(state).toEqual({ status, inventoryStatus, paymentStatus: 'REFUNDED' });
+      expect([release, repay]).toEqual([undefined, undefined]);
+    }
+  });
+
+  it('is a part of it as long as some is left', () => {
+    const paid = { ...asCreated('o', 'PAID', 'o:1'), status: 'SHIPPED' as const };
+    expect(applyFact(paid, { ...repaid, isAll: false })).toMatchObject({
+      change: { state: { status: 'SHIPPED', paymentStatus: 'PARTIALLY_REFUNDED' } },
+    });
+  });
+});
+
+describe('a cancel of what was paid', () => {
+  it('has the money looked at, in the same step', () => {
+    for (const units of [undefined, [{ productId: 'a', quantity: 1 }]])
+      for (const { outcome, paymentStatus } of everyState({
+        ...{ type: 'cancel', by: '', at: new Date(0) },
+        ...(units && { units }),
+      })) {
+        if (outcome.kind !== 'changed') continue;
+        const isPaid = ['PAID', 'PARTIALLY_REFUNDED'].includes(paymentStatus);
+        expect([paymentStatus, outcome.change.repay]).toEqual([
+          paymentStatus,
+          isPaid ? true : undefined,
+        ]);
+      }
+  });
+});
+
+describe('fulfilment', () => {
+  const from = { PROCESSING: 'CONFIRMED', SHIPPED: 'PROCESSING', DELIVERED: 'SHIPPED' } as const;
+
+  it.each(['PROCESSING', 'SHIPPED', 'DELIVERED'] as const)(
+    'to %s comes from one status only, and ships once',
+    (to) => {
+      const fact: Fact = { type: 'fulfil', to, by: 'm', trackingNumber: 'T1', at: new Date(5) };
+      for (const { outcome, status, inventoryStatus, paymentStatus } of everyState(fact)) {
+        const needed = to === 'DELIVERED' ? 'SOLD' : 'RESERVED';
+        const isPossible = status === from[to] && inventoryStatus === needed;
+        expect([status, inventoryStatus, outcome.kind]).toEqual([
+          status,
+          inventoryStatus,
+          status === to ? 'already' : isPossible ? 'changed' : 'impossible',
+        ]);
+        if (outcome.kind !== 'changed') continue;
+        const { state, ship, release, trackingNumber } = outcome.change;
+        const isShipment = to === 'SHIPPED';
+        expect(state).toEqual({
+          status: to,
+          inventoryStatus: isShipment ? 'SOLD' : inventoryStatus,
+          paymentStatus,
+        });
+        expect([ship, release, trackingNumber]).toEqual([
+          isShipment ? ['s:a:1', 's:a:2'] : undefined,
+          undefined,
+          'T1',
+        ]);
+      }
+    },
+  );
+});
+
 describe('every fact', () => {
   const facts: Fact[] = [
     fact,
@@ -374,7 +510,27 @@ describe('every fact', () => {
     { type: 'cancel', by: '', at: new Date(0), units: [{ productId: 'a', quantity: 1 }] },
     { type: 'pay', cause: 'p', by: '', at: new Date(0) },
     { type: 'expire', at: new Date(0) },
+    { type: 'decline', cause: 'd', by: '', at: new Date(0) },
+    { type: 'refund', cause: 'r', by: '', reason: '', at: new Date(0) },
+    { type: 'repaid', cause: 'r', by: '', isAll: true, at: new Date(0) },
+    { type: 'repaid', cause: 'r', by: '', isAll: false, at: new Date(0) },
+    { type: 'fulfil', to: 'PROCESSING', by: '', at: new Date(0) },
+    { type: 'fulfil', to: 'SHIPPED', by: '', at: new Date(0) },
+    { type: 'fulfil', to: 'DELIVERED', by: '', at: new Date(0) },
   ];
+
+  /** PENDING -> FAILED is made when an order is recorded, not by a fact. */
+  it('leads along every edge of the graph but one, and along no other', () => {
+    const walked = new Set<string>();
+    for (const one of facts)
+      for (const { order, outcome } of everyState(one))
+        if (outcome.kind === 'changed' && outcome.change.state.status !== order.status)
+          walked.add(`${order.status} -> ${outcome.change.state.status}`);
+    const edges = statuses.flatMap((from) =>
+      statuses.filter((to) => mayBecome(from, to)).map((to) => `${from} -> ${to}`),
+    );
+    expect([...walked].sort()).toEqual(edges.filter((e) => e !== 'PENDING -> FAILED').sort());
+  });
 
   it.each(facts)('keeps to the graph, one version further: $type', (one) => {
     for (const { order, outcome } of everyState(one)) {

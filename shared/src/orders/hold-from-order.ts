@@ -1,5 +1,5 @@
 import { unitsByProduct, type HoldRecord } from '../stock-ledger/hold-record.ts';
-import { isUnpaid } from './apply-fact.ts';
+import { isUnpaid } from './order-step.ts';
 import type { Order } from './order.ts';
 
 /** What a hold record is told from. */
@@ -10,6 +10,8 @@ export type RecordedOrder = Pick<
   | 'orderNumber'
   | 'userId'
   | 'saleId'
+  | 'merchantId'
+  | 'pricing'
   | 'status'
   | 'inventoryStatus'
   | 'paymentStatus'
@@ -42,6 +44,8 @@ export function holdFromOrder(order: RecordedOrder, epoch: number): HoldRecord {
     // Absent where the key names another order.
     ...(order.idempotencyDigest && { digest: order.idempotencyDigest }),
     fingerprint: order.requestFingerprint,
+    ...(order.merchantId && { merchantId: order.merchantId }),
+    ...(order.pricing && { pricing: order.pricing }),
     ...(order.shippingAddress && { shippingAddress: order.shippingAddress }),
     ...(order.billingAddress && { billingAddress: order.billingAddress }),
   };

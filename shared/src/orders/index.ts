@@ -1,15 +1,14 @@
+export { applyFact, asCreated } from './apply-fact.ts';
+export type * from './facts.ts';
 export {
-  applyFact,
-  asCreated,
-  type CancelFact,
+  isPaid,
+  isUnpaid,
   type DecidableOrder,
-  type ExpireFact,
-  type Fact,
   type FactOutcome,
-  type InventoryFact,
   type OrderChange,
-  type PayFact,
-} from './apply-fact.ts';
+} from './order-step.ts';
+export { amountDue, priceOrder } from './pricing.ts';
+export type { DiscountTerms, PricingTerms } from './pricing-terms.ts';
 export { address } from './address.ts';
 export { creationAnswer, creationReply, itemReply, wireItem } from './creation-answer.ts';
 export { holdFromOrder, type RecordedOrder } from './hold-from-order.ts';

@@ -1,4 +1,4 @@
-import type { OrderChange } from './apply-fact.ts';
+import type { OrderChange } from './order-step.ts';
 import { firstScanAfter } from './order-from-hold.ts';
 import type { Order } from './order.ts';
 import type { InsertOutcome, OrderStore } from './order-store.ts';
@@ -85,14 +85,20 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
     },
     finishRelease: async (releases) => dropMarks('releasing', releases),
     finishShipping: async (shipments) => dropMarks('shipping', shipments),
+    finishRepaying: async (seen) => {
+      for (const { id, version } of seen) {
+        const order = orders.get(id);
+        if (order?.version === version) delete order.repaying;
+      }
+    },
     findOutboxDue: async (now, limit) =>
       where((order) => order.outboxAt !== undefined && order.outboxAt <= now).slice(0, limit),
     countStuck: async (before) =>
       where(
-        ({ outboxAt, updatedAt, outbox, releasing, shipping }) =>
+        ({ outboxAt, updatedAt, outbox, releasing, shipping, repaying }) =>
           outboxAt !== undefined &&
           updatedAt < before &&
-          Boolean(outbox?.length || releasing || shipping),
+          Boolean(outbox?.length || releasing || shipping || repaying),
       ).length,
     rescheduleOutbox: async (next) => {
       for (const { order: seen, at, tries } of next) {
@@ -127,6 +133,9 @@ function applyChange(order: Order, change: OrderChange): Order {
     if (change.keepsUnits) next.units = kept;
     else delete next.units;
   }
+  if (change.ship?.length) next.shipping = [...change.ship];
+  if (change.trackingNumber) next.trackingNumber = change.trackingNumber;
+  if (change.repay) next.repaying = true;
   return next;
 }
 

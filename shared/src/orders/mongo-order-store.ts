@@ -7,7 +7,7 @@ import {
   type Mongo,
 } from '../mongo/index.ts';
 import { unavailable } from '../errors/index.ts';
-import type { OrderChange } from './apply-fact.ts';
+import type { OrderChange } from './order-step.ts';
 import { firstScanAfter } from './order-from-hold.ts';
 import type { Order } from './order.ts';
 import type { InsertOutcome, OrderStore } from './order-store.ts';
@@ -38,6 +38,11 @@ export function createOrderIndexes(mongo: Mongo): Promise<void> {
       partialFilterExpression: { outboxAt: { $exists: true } },
     },
     { key: { saleId: 1, _id: 1 }, name: 'saleId_1__id_1' },
+    {
+      key: { merchantId: 1, _id: 1 },
+      name: 'merchantId_1__id_1',
+      partialFilterExpression: { merchantId: { $exists: true } },
+    },
   ]);
 }
 
@@ -170,6 +175,21 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
     finishRelease: (releases) => dropMarks('releasing', releases),
     finishShipping: (shipments) => dropMarks('shipping', shipments),
 
+    finishRepaying: async (seen) => {
+      if (seen.length === 0) return;
+      await guarded(
+        orders().bulkWrite(
+          seen.map(({ id, version }) => ({
+            updateOne: {
+              filter: { _id: objectId(id), version },
+              update: { $unset: { repaying: '' } },
+            },
+          })),
+          { ordered: false },
+        ),
+      );
+    },
+
     findOutboxDue: async (now, limit) => {
       // The partial index serves only filters that repeat its condition.
       const filter = { outboxAt: { $exists: true, $lte: now } };
@@ -185,6 +205,7 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
             { 'outbox.0': { $exists: true } },
             { releasing: { $exists: true } },
             { shipping: { $exists: true } },
+            { repaying: true },
           ],
         }),
       ),
@@ -213,7 +234,7 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
 }
 
 function toUpdate(change: OrderChange): driver.UpdateFilter<OrderDocument> {
-  const { historyEntry, addOutbox, release, removeOutbox, keepsUnits } = change;
+  const { historyEntry, addOutbox, release, removeOutbox, keepsUnits, ship } = change;
   const pull = {
     ...(!change.settlesOutbox &&
       removeOutbox.length > 0 && { outbox: { id: { $in: [...removeOutbox] } } }),
@@ -230,6 +251,9 @@ function toUpdate(change: OrderChange): driver.UpdateFilter<OrderDocument> {
       version: historyEntry.version,
       updatedAt: historyEntry.at,
       ...(addOutbox && { outboxAt: firstScanAfter(historyEntry.at) }),
+      ...(ship?.length && { shipping: [...ship] }),
+      ...(change.trackingNumber && { trackingNumber: change.trackingNumber }),
+      ...(change.repay && { repaying: true as const }),
     },
     $push: {
       history: historyEntry,

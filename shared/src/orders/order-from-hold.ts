@@ -1,5 +1,6 @@
 import { unitNames, type HoldRecord } from '../stock-ledger/hold-record.ts';
 import type { Order, OrderFacts, OrderState } from './order.ts';
+import { priceOrder } from './pricing.ts';
 
 /** First look of the outbox scan after a step: the relay has published long before. */
 const firstScanMs = 5_000;
@@ -17,7 +18,6 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
     unitPrice: record.kind === 'house' ? 0 : priceOf(record, item.productId),
     quantity: item.quantity,
   }));
-  const subtotal = items.reduce((sum, item) => sum + item.unitPrice * item.quantity, 0);
   const createdAt = new Date(record.at);
   // A settled hold has no deadline any more; the order was made with one.
   const deadline = record.deadline ?? record.expiresAt;
@@ -27,12 +27,10 @@ export function orderFromHold(record: HoldRecord, saleId: string): Order {
     orderNumber: facts.orderNumber,
     userId: record.userId,
     saleId,
+    ...(facts.merchantId && { merchantId: facts.merchantId }),
     items,
-    subtotal,
-    taxAmount: 0,
-    shippingCost: 0,
-    discount: 0,
-    totalAmount: subtotal,
+    ...(facts.pricing && { pricing: facts.pricing }),
+    ...priceOrder(items, facts.pricing),
     currency: facts.currency,
     ...(facts.shippingAddress && { shippingAddress: facts.shippingAddress }),
     ...(facts.billingAddress && { billingAddress: facts.billingAddress }),

@@ -1,4 +1,4 @@
-import type { OrderChange } from './apply-fact.ts';
+import type { OrderChange } from './order-step.ts';
 import type { Order } from './order.ts';
 
 /** What became of one order of a group insert. */
@@ -48,6 +48,8 @@ export interface OrderStore {
   finishRelease(releases: readonly { id: string; units: readonly string[] }[]): Promise<void>;
   /** Exactly these units leave `shipping`: the ledger counts them as gone. The order keeps them. */
   finishShipping(shipments: readonly { id: string; units: readonly string[] }[]): Promise<void>;
+  /** Of orders that still have this version: what had to go back has gone. */
+  finishRepaying(seen: readonly { id: string; version: number }[]): Promise<void>;
   /** Orders that the outbox scan has to look at. */
   findOutboxDue(now: Date, limit: number): Promise<Order[]>;
   /** Orders whose last step was before this and of which something is still to be done. */

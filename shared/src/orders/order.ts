@@ -1,4 +1,5 @@
 import type { InventoryStatus, PaymentStatus, Status } from '../contracts/index.ts';
+import type { PricingTerms } from './pricing-terms.ts';
 
 export interface Address {
   name?: string;
@@ -63,7 +64,11 @@ export interface Order extends OrderState {
   orderNumber: string;
   userId: string;
   saleId: string;
+  /** Whose products they are; absent on orders of the house. */
+  merchantId?: string;
   items: readonly OrderItem[];
+  /** What is added to prices and taken off; absent where nothing is. */
+  pricing?: PricingTerms;
   subtotal: number;
   taxAmount: number;
   shippingCost: number;
@@ -84,6 +89,9 @@ export interface Order extends OrderState {
   releasing?: readonly string[];
   /** Units that are sold and the ledger may still hold. */
   shipping?: readonly string[];
+  /** Money may have to go back for it: what it costs now has become less than what was paid. */
+  repaying?: true;
+  trackingNumber?: string;
   /** Orders of the house only: the sale that these units move to; `shipping` stays until they are there. */
   to?: string;
   /** Deadline of an unpaid hold; never changes. */
@@ -108,6 +116,8 @@ export interface OrderFacts {
   key: string;
   digest: string;
   fingerprint: string;
+  merchantId?: string;
+  pricing?: PricingTerms;
   shippingAddress?: Address;
   billingAddress?: Address;
   /** Orders of the house only: who wants it, why, and the sale that its units move to. */

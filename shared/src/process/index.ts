@@ -1,4 +1,4 @@
-export { faultPoint, faultPointSoon } from './fault-point.ts';
+export { faultPoint, faultPointSoon, type FaultPoint } from './fault-point.ts';
 export { createSystemRandom, systemClock, type Clock, type Random } from './ports.ts';
 export { repeat } from './repeat.ts';
 export type { Repair } from './repairs.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { applyFact, asCreated, type InventoryFact } from '../orders/apply-fact.ts';
+import { applyFact, asCreated } from '../orders/apply-fact.ts';
+import type { InventoryFact } from '../orders/facts.ts';
 import type { Order } from '../orders/order.ts';
 import type { OrderStore } from '../orders/order-store.ts';
 import { givenOrder, newId } from './orders.ts';
