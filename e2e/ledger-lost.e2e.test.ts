@@ -1,10 +1,11 @@
-import { cp, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { readdir, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ledgerKeys } from '@quicksale/shared/stock-ledger';
 import { eventually } from '@quicksale/shared/testing';
 import { snapshotOf, storedOrders, unrecordedCount } from './books.ts';
+import { openLedgerFiles, type LedgerFiles } from './ledger-files.ts';
 import { expectBalanced, givenSale } from './sale-books.ts';
 import { startServiceProcess, type ServiceProcess } from './service-process.ts';
 import { startSystem, type System } from './system.ts';
@@ -18,36 +19,16 @@ const setBackMs = 300;
 
 describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () => {
   let system: System;
-  let aofFolder: string;
+  let files: LedgerFiles;
   let crippled: ServiceProcess | undefined;
   beforeAll(async () => {
     system = await startSystem({ name: 'lost', ownServers: 'ledger' });
-    const [, folder = ''] = await system.ledgerRedis.client.config('GET', 'dir');
-    aofFolder = join(folder, 'appendonlydir');
+    files = await openLedgerFiles(system);
   }, 240_000);
   afterAll(async () => {
     await crippled?.stop();
     await system?.stop();
   }, 60_000);
-
-  /** The ledger's server starts again on what `change` has made of its files. */
-  async function restartOn(change: () => Promise<unknown>): Promise<void> {
-    await system.supervisor.stopPart('redis-ledger');
-    await change();
-    await system.supervisor.start(['redis-ledger']);
-  }
-
-  async function copyLog(): Promise<string> {
-    const copy = `${aofFolder}-copy`;
-    await cp(aofFolder, copy, { recursive: true });
-    return copy;
-  }
-
-  async function setBackTo(copy: string): Promise<void> {
-    await rm(aofFolder, { recursive: true });
-    await cp(copy, aofFolder, { recursive: true });
-    await rm(copy, { recursive: true });
-  }
 
   /** `accepted`: how many buyers have their 201; `letIn`: the last buyers may come. */
   type Loss = (accepted: () => number, letIn: () => void) => Promise<void>;
@@ -57,19 +38,19 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
       await system.ledgerRedis.client.flushall();
     },
     [`fault 4: is set back ${setBackMs} ms`]: async (accepted, letIn) => {
-      const copy = await copyLog();
+      const copy = await files.copy();
       letIn();
       // On a busy machine nothing may have happened in that time.
       const before = accepted();
       await sleep(setBackMs);
       await eventually(() => expect(accepted()).toBeGreaterThan(before + 20), 10_000);
-      await restartOn(() => setBackTo(copy));
+      await files.restartOn(() => files.setBackTo(copy));
     },
     'fault 5: has lost the tail of its log': async (_accepted, letIn) => {
       letIn();
-      await restartOn(async () => {
-        const files = (await readdir(aofFolder)).filter((name) => name.endsWith('.incr.aof'));
-        const log = join(aofFolder, files.sort().at(-1) ?? '');
+      await files.restartOn(async () => {
+        const names = (await readdir(files.folder)).filter((name) => name.endsWith('.incr.aof'));
+        const log = join(files.folder, names.sort().at(-1) ?? '');
         const { size } = await stat(log);
         await truncate(log, Math.max(0, size - 200_000));
       });
@@ -169,7 +150,7 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
     const off = { QUICKSALE_REPAIRS_OFF: 'admission,rebuild,auditor' };
     crippled = await startServiceProcess(system, name, off);
     const promised = (await buy(30))[201] ?? [];
-    const copy = await copyLog();
+    const copy = await files.copy();
     promised.push(...((await buy(30))[201] ?? []));
     expect(promised).toHaveLength(60);
     // An order that is announced later would be a sign.
@@ -180,7 +161,7 @@ describe(`a ledger that is lost while ${buyers} buyers want ${stock} units`, () 
       return orders;
     }, 30_000);
 
-    await restartOn(() => setBackTo(copy));
+    await files.restartOn(() => files.setBackTo(copy));
     const refused = await eventually(async () => {
       const answers = await buy(5);
       expect(answers[503]?.map(({ body }) => body.code)).toContain('dependency-unavailable');

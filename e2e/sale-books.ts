@@ -7,6 +7,7 @@ export interface SaleTerms {
   closesAt?: Date;
   perBuyerLimit?: number;
   holdMs?: number;
+  durability?: 'safe' | 'fast';
 }
 
 export interface GivenSale {
@@ -44,7 +45,7 @@ export const createSale = (
       closesAt: (wish.terms?.closesAt ?? new Date(Date.now() + 3_600_000)).toISOString(),
       perBuyerLimit: wish.terms?.perBuyerLimit ?? 0,
       holdMs: wish.terms?.holdMs ?? 0,
-      durability: 'safe',
+      durability: wish.terms?.durability ?? 'safe',
       items: [{ productId: wish.productId, price: 19.99, stock: wish.allotted }],
     },
   });
