@@ -447,7 +447,10 @@ describe('money that went back', () => {
   it('is a part of it as long as some is left', () => {
     const paid = { ...asCreated('o', 'PAID', 'o:1'), status: 'SHIPPED' as const };
     expect(applyFact(paid, { ...repaid, isAll: false })).toMatchObject({
-      change: { state: { status: 'SHIPPED', paymentStatus: 'PARTIALLY_REFUNDED' } },
+      change: {
+        state: { status: 'SHIPPED', paymentStatus: 'PARTIALLY_REFUNDED' },
+        historyEntry: { money: 'repaid' },
+      },
     });
   });
 });

@@ -14,7 +14,7 @@ export { creationAnswer, creationReply, itemReply, wireItem } from './creation-a
 export { holdFromOrder, type RecordedOrder } from './hold-from-order.ts';
 export { createMemoryOrderStore } from './memory-order-store.ts';
 export { createMongoOrderStore, createOrderIndexes } from './mongo-order-store.ts';
-export { orderCreatedEvent, orderStatusEvent, statusMessage } from './order-events.ts';
+export { orderCreatedEvent, orderStatusEvent } from './order-events.ts';
 export { orderFromHold } from './order-from-hold.ts';
 export { objectId, orderItems } from './order-items.ts';
 export type { InsertOutcome, OrderPage, OrderStore } from './order-store.ts';

@@ -30,7 +30,7 @@ export function orderStatusEvent(
     inventoryStatus: state.inventoryStatus,
     paymentStatus: state.paymentStatus,
     version: entry.version,
-    message: entry.cancelled ? someCancelled : statusMessage(entry.to),
+    message: messageOf(entry),
     at: entry.at.toISOString(),
   });
 }
@@ -48,7 +48,13 @@ const messages: Readonly<Record<Status, string>> = {
   REFUNDED: 'Your order was refunded',
 };
 
-const someCancelled = 'Some items of your order were cancelled';
+const moneyMessages = {
+  declined: 'Your payment was refused: you may try again',
+  repaid: 'Your money is on its way back',
+} as const;
 
-/** What the buyer is told about a status. */
-export const statusMessage = (status: Status): string => messages[status];
+/** What the buyer is told about one step. */
+function messageOf({ to, cancelled, money }: HistoryEntry): string {
+  if (cancelled) return 'Some items of your order were cancelled';
+  return money ? moneyMessages[money] : messages[to];
+}

@@ -33,6 +33,8 @@ export interface HistoryEntry {
   fingerprint?: string;
   /** Units that were cancelled in this step, of an order that goes on. */
   cancelled?: readonly UnitCount[];
+  /** What happened to the money, in a step that changes nothing else. */
+  money?: 'declined' | 'repaid';
   /** Units that the order gave up in this step: whose they were is asked for years later. */
   released?: readonly string[];
 }

@@ -28,7 +28,10 @@ export function applyDecline(order: DecidableOrder, fact: DeclineFact): FactOutc
   return announced(order, {
     state: { ...pick(order), paymentStatus: 'FAILED' },
     at: fact.at,
-    entry: { by: fact.by, cause: fact.cause, ...(fact.reason && { reason: fact.reason }) },
+    entry: {
+      ...{ by: fact.by, cause: fact.cause, money: 'declined' as const },
+      ...(fact.reason && { reason: fact.reason }),
+    },
   });
 }
 
@@ -71,6 +74,9 @@ export function applyRepaid(order: DecidableOrder, fact: RepaidFact): FactOutcom
   return announced(order, {
     state: { ...pick(order), paymentStatus: fact.isAll ? 'REFUNDED' : 'PARTIALLY_REFUNDED' },
     at: fact.at,
-    entry: { by: fact.by, cause: fact.cause, ...(fact.reason && { reason: fact.reason }) },
+    entry: {
+      ...{ by: fact.by, cause: fact.cause, money: 'repaid' as const },
+      ...(fact.reason && { reason: fact.reason }),
+    },
   });
 }
