@@ -32,6 +32,8 @@ export function describeOperation(spec: Spec, tag: string, components: Component
         content: { 'application/json': { schema: schemaOf(spec.body, 'input', components) } },
       },
     }),
+    // Whose bytes are signed is whose contract it is: the provider's, not one of this API.
+    ...(spec.rawBody && { requestBody: { required: true, content: { 'application/json': {} } } }),
     responses: responsesOf(spec, components),
   };
 }
@@ -166,7 +168,8 @@ const statusTexts: Readonly<Record<string, string>> = {
 export function refusalsOf(spec: Spec): ErrorCode[] {
   const codes: ErrorCode[] = [];
   if (spec.params ?? spec.query ?? spec.body) codes.push('validation-failed');
-  if (spec.body) codes.push('malformed-json', 'payload-too-large', 'unsupported-media-type');
+  if (spec.body) codes.push('malformed-json');
+  if (spec.body ?? spec.rawBody) codes.push('payload-too-large', 'unsupported-media-type');
   if (spec.idempotent) codes.push('idempotency-key-invalid');
   if (spec.idempotent && spec.idempotent !== 'optional') codes.push('idempotency-key-required');
   if (spec.access !== 'public') codes.push('unauthenticated', 'token-expired');

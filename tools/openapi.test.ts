@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { route } from '@quicksale/shared/http';
 import { compareWithDocs } from './answers-seen.ts';
+import { describeOperation } from './describe-operation.ts';
 import { allRoutes, openApiDocument, openApiText } from './openapi.ts';
 
 const committed = new URL('../gateway/src/pages/openapi.json', import.meta.url);
@@ -18,6 +19,22 @@ describe('the API docs', () => {
     const { components } = openApiDocument() as { components: { schemas: object } };
     const pointed = openApiText().matchAll(/"#\/components\/schemas\/(\w+)"/g);
     for (const [, name] of pointed) expect(Object.keys(components.schemas)).toContain(name);
+  });
+});
+
+describe('an operation with a raw body', () => {
+  it('says that it takes JSON, not what is in it, and how it refuses', () => {
+    const { spec } = route(
+      {
+        ...{ operationId: 'hear', method: 'post', path: '/hear', summary: 's', access: 'public' },
+        rawBody: true,
+        replies: { 204: undefined },
+      } as const,
+      async () => ({ status: 204 }),
+    );
+    const { requestBody, responses } = describeOperation(spec, 'x', new Map());
+    expect(requestBody).toEqual({ required: true, content: { 'application/json': {} } });
+    expect(Object.keys(responses as object)).toEqual(['204', '413', '415', 'default']);
   });
 });
 

@@ -69,6 +69,13 @@ export const errorRegistry = {
     title: 'E-mail address or password is wrong',
     advice: 'Which of the two is wrong is told to nobody.',
   },
+  'webhook-signature-invalid': {
+    kind: 'unauthenticated',
+    status: 401,
+    title: 'The webhook is not signed by the provider',
+    advice:
+      'Only the payment provider calls this address. Check the signing secret on both sides, and the clock.',
+  },
   forbidden: {
     kind: 'forbidden',
     status: 403,

@@ -1,10 +1,15 @@
+import { once } from 'node:events';
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
+import express from 'express';
 import request from 'supertest';
 import { z } from 'zod';
 import { AppError, unavailable } from '../errors/index.ts';
 import { createLogger } from '../log/index.ts';
 import { createApp } from './create-app.ts';
-import { route, type Access, type Route } from './route.ts';
+import { maxBodyBytes, mountRoutes, route, type Access, type Route } from './route.ts';
 
 const secret = 'the secret cause';
 const userId = '65a000000000000000000001';
@@ -57,6 +62,21 @@ const app = createApp({
       },
       async () => ({ status: 200, body: {} }),
     ),
+    route(
+      {
+        operationId: 'x',
+        method: 'post',
+        path: '/bytes',
+        summary: 'x',
+        access: 'public',
+        rawBody: true,
+        replies: { 200: z.object({ base64: z.string(), isBuffer: z.boolean() }) },
+      },
+      async ({ body }) => ({
+        status: 200,
+        body: { base64: body.toString('base64'), isBuffer: Buffer.isBuffer(body) },
+      }),
+    ),
   ],
 });
 const get = (path: string) => request(app).get(path).set('Authorization', 'Bearer x');
@@ -99,6 +119,98 @@ describe('an error', () => {
       expect(status).toBe(400);
       expect(text).not.toContain(secret);
     }
+  });
+});
+
+describe('a raw body', () => {
+  const post = (body: Buffer, type = 'application/json') =>
+    request(app)
+      .post('/bytes')
+      .set('Content-Type', type)
+      .serialize((sent: unknown) => sent as string)
+      .send(body);
+  const codeOf = ({ status, body }: request.Response) => [
+    status,
+    (body as { code?: unknown }).code,
+  ];
+
+  it.each([
+    ['JSON with spaces of its own', Buffer.from('{ "a" : 1 }\r\n'), 'application/json'],
+    ['what is no JSON', Buffer.from('{"a"'), 'application/json'],
+    ['what is no UTF-8', Buffer.from([0xff, 0x00, 0xc3]), 'application/json'],
+    ['another media type', Buffer.from('a=1&b=2'), 'application/x-www-form-urlencoded'],
+    ['another charset', Buffer.from('{}', 'utf16le'), 'application/json; charset=utf-16'],
+    ['as much as is allowed', Buffer.alloc(maxBodyBytes, 'x'), 'text/plain'],
+    ['nothing', Buffer.alloc(0), 'application/json'],
+  ])('is handed over byte for byte: %s', async (_name, sent, type) => {
+    const { status, body } = await post(sent, type);
+    expect([status, body]).toEqual([200, { base64: sent.toString('base64'), isBuffer: true }]);
+  });
+
+  it('is there, empty, when the request has none', async () => {
+    const { body } = await request(app).post('/bytes');
+    expect(body).toEqual({ base64: '', isBuffer: true });
+  });
+
+  it('that is too large is refused', async () => {
+    expect(codeOf(await post(Buffer.alloc(maxBodyBytes + 1)))).toEqual([413, 'payload-too-large']);
+  });
+
+  /** Status of the answer to a request that `send` sends, or only begins. */
+  const statusOf = async (
+    headers: Record<string, string>,
+    send: (request: ClientRequest) => void,
+  ) => {
+    const server = app.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const sent = httpRequest({ port, host: '127.0.0.1', path: '/bytes', method: 'POST', headers });
+    try {
+      send(sent);
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+      return answer.statusCode;
+    } finally {
+      sent.on('error', () => undefined).destroy();
+      server.close();
+    }
+  };
+
+  it('that will be too large is refused before a byte of it is there', async () => {
+    const headers = { 'Content-Length': String(maxBodyBytes + 1) };
+    expect(await statusOf(headers, (begun) => begun.flushHeaders())).toBe(413);
+  });
+
+  it('of unsaid length is refused when it is too large', async () => {
+    const headers = { 'Transfer-Encoding': 'chunked' };
+    const large = Buffer.alloc(maxBodyBytes + 1);
+    expect(await statusOf(headers, (whole) => whole.end(large))).toBe(413);
+  });
+
+  it('is not unpacked: a small one could become a large one', async () => {
+    const packed = await post(gzipSync('{}')).set('Content-Encoding', 'gzip');
+    expect(codeOf(packed)).toEqual([415, 'unsupported-media-type']);
+  });
+
+  it('has no schema beside it, and no stored answers', () => {
+    const spec = { operationId: 'x', method: 'post', path: '/x', summary: 'x' } as const;
+    const reply = async () => ({ status: 204 }) as const;
+    const both = route(
+      { ...spec, access: 'public', rawBody: true, body: z.object({}), replies: { 204: undefined } },
+      reply,
+    );
+    const stored = route(
+      {
+        ...{ ...spec, access: 'signed-in', rawBody: true, idempotent: 'stored' },
+        replies: { 204: undefined },
+      } as const,
+      reply,
+    );
+    const deps = {
+      verify: () => Promise.reject(new Error('not asked')),
+      answerOnce: () => Promise.reject(new Error('not asked')),
+    };
+    for (const one of [both, stored])
+      expect(() => mountRoutes(express(), [one], deps)).toThrow('without a schema');
   });
 });
 

@@ -51,6 +51,11 @@ export interface RouteSpec<
   query?: Q;
   body?: B;
   /**
+   * The handler gets the body as the bytes that came, of whatever media type: a signature covers
+   * them, not what they mean. Instead of `body`, whose checks they escape.
+   */
+  rawBody?: true;
+  /**
    * The route requires an Idempotency-Key; `optional`: it heeds one that is sent; `stored`: it
    * requires one, and the first final answer under it is kept and said again. What a `stored` route
    * does must be harmless when it is done twice: of a process that died nobody knows how far it came.
@@ -95,10 +100,15 @@ export function route<
   P extends z.ZodType = z.ZodUndefined,
   Q extends z.ZodType = z.ZodUndefined,
   B extends z.ZodType = z.ZodUndefined,
+  W extends true | undefined = undefined,
 >(
-  spec: RouteSpec<A, P, Q, B, R>,
+  spec: RouteSpec<A, P, Q, B, R> & { rawBody?: W },
   handler: (
-    input: { params: z.output<P>; query: z.output<Q>; body: z.output<B> },
+    input: {
+      params: z.output<P>;
+      query: z.output<Q>;
+      body: W extends true ? Buffer : z.output<B>;
+    },
     context: RouteContext<A>,
   ) => Promise<Reply<NoInfer<R>>>,
 ): Route {
@@ -107,7 +117,7 @@ export function route<
     const input = {
       params: (spec.params && validate(spec.params, req.params, 'params')) as z.output<P>,
       query: (spec.query && validate(spec.query, req.query, 'query')) as z.output<Q>,
-      body: (spec.body && validate(spec.body, req.body, 'body')) as z.output<B>,
+      body: readBody(spec, req) as W extends true ? Buffer : z.output<B>,
     };
     const context: RouteContext<A> = {
       requestId: String(res.locals.requestId),
@@ -138,6 +148,12 @@ export function route<
   return { spec: spec, handle };
 }
 
+function readBody({ rawBody, body }: Route['spec'], req: Request): unknown {
+  // The parser leaves nothing where there was no body.
+  if (rawBody) return Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
+  return body && validate(body, req.body, 'body');
+}
+
 const takesKey = (idempotent: boolean | 'optional' | 'stored' = false, req: Request) =>
   idempotent === 'optional' ? req.headers['idempotency-key'] !== undefined : Boolean(idempotent);
 
@@ -163,11 +179,19 @@ export function readBearerToken(header: string | undefined): string | undefined 
 
 const parseJson = express.json({ limit: maxBodyBytes, strict: true, inflate: false });
 
-/** Media type and size are judged before a byte of the body is read. */
+const parseRaw = express.raw({ type: () => true, limit: maxBodyBytes, inflate: false });
+
+const contentLength = (req: Request) => Number(req.headers['content-length'] ?? 0);
+
+/** Size is judged before a byte of the body is read. */
+const requireSmall: RequestHandler = (req, _res, next) => {
+  if (contentLength(req) > maxBodyBytes) throw new AppError('payload-too-large');
+  next();
+};
+
+/** So is the media type. */
 const requireJson: RequestHandler = (req, _res, next) => {
-  const length = Number(req.headers['content-length'] ?? 0);
-  if (length > maxBodyBytes) throw new AppError('payload-too-large');
-  const hasBody = length > 0 || req.headers['transfer-encoding'] !== undefined;
+  const hasBody = contentLength(req) > 0 || req.headers['transfer-encoding'] !== undefined;
   if (hasBody && !(req.is('application/json') && isUtf8(req.headers['content-type'])))
     throw new AppError('unsupported-media-type');
   next();
@@ -179,13 +203,19 @@ function isUtf8(contentType = ''): boolean {
   return charsets.every(([, charset]) => charset?.toLowerCase() === 'utf-8');
 }
 
+function bodyParts({ body, rawBody }: Route['spec']): RequestHandler[] {
+  if (rawBody) return [requireSmall, parseRaw];
+  return body ? [requireSmall, requireJson, parseJson] : [];
+}
+
 /** Mounts routes on an app. Their paths are whole: the gateway's path is the service's path. */
 export function mountRoutes(app: Express, routes: readonly Route[], deps: RouteDeps): void {
   for (const { spec, handle } of routes) {
     if (spec.idempotent === 'stored' && (!deps.answerOnce || spec.access === 'public'))
       throw new Error(`${spec.method} ${spec.path} has nowhere or nobody to keep its answers for`);
-    const bodyParts = spec.body ? [requireJson, parseJson] : [];
-    app[spec.method](spec.path, watchAnswer(spec), ...bodyParts, (req, res) =>
+    if (spec.rawBody && (spec.body || spec.idempotent === 'stored'))
+      throw new Error(`${spec.method} ${spec.path} takes its body as it came, without a schema`);
+    app[spec.method](spec.path, watchAnswer(spec), ...bodyParts(spec), (req, res) =>
       handle(req, res, deps),
     );
   }
