@@ -69,6 +69,20 @@ export const errorRegistry = {
     title: 'E-mail address or password is wrong',
     advice: 'Which of the two is wrong is told to nobody.',
   },
+  'webhook-signature-invalid': {
+    kind: 'unauthenticated',
+    status: 401,
+    title: 'The signature of the webhook is not valid',
+    advice:
+      'For payment providers: the signature has to cover the raw body and a time of the last five minutes.',
+  },
+  'payment-declined': {
+    kind: 'conflict',
+    status: 402,
+    title: 'The payment was declined',
+    advice:
+      '`declineCode` is what the payment provider says. The order waits until its deadline: pay again with a new key, or by another method.',
+  },
   forbidden: {
     kind: 'forbidden',
     status: 403,

@@ -50,6 +50,8 @@ export interface RouteSpec<
   params?: P;
   query?: Q;
   body?: B;
+  /** The handler gets the body as it came, whatever its type: for what is signed byte by byte. */
+  rawBody?: boolean;
   /**
    * The route requires an Idempotency-Key; `optional`: it heeds one that is sent; `stored`: it
    * requires one, and the first final answer under it is kept and said again. What a `stored` route
@@ -95,10 +97,15 @@ export function route<
   P extends z.ZodType = z.ZodUndefined,
   Q extends z.ZodType = z.ZodUndefined,
   B extends z.ZodType = z.ZodUndefined,
+  Raw extends boolean = false,
 >(
-  spec: RouteSpec<A, P, Q, B, R>,
+  spec: RouteSpec<A, P, Q, B, R> & { rawBody?: Raw },
   handler: (
-    input: { params: z.output<P>; query: z.output<Q>; body: z.output<B> },
+    input: {
+      params: z.output<P>;
+      query: z.output<Q>;
+      body: Raw extends true ? Buffer : z.output<B>;
+    },
     context: RouteContext<A>,
   ) => Promise<Reply<NoInfer<R>>>,
 ): Route {
@@ -107,7 +114,11 @@ export function route<
     const input = {
       params: (spec.params && validate(spec.params, req.params, 'params')) as z.output<P>,
       query: (spec.query && validate(spec.query, req.query, 'query')) as z.output<Q>,
-      body: (spec.body && validate(spec.body, req.body, 'body')) as z.output<B>,
+      body: (spec.rawBody
+        ? rawBodyOf(req)
+        : spec.body && validate(spec.body, req.body, 'body')) as Raw extends true
+        ? Buffer
+        : z.output<B>,
     };
     const context: RouteContext<A> = {
       requestId: String(res.locals.requestId),
@@ -161,6 +172,10 @@ export function readBearerToken(header: string | undefined): string | undefined 
   return /^Bearer ([A-Za-z0-9._~+/=-]{1,4096})$/i.exec(header ?? '')?.[1];
 }
 
+/** Without a body the parser leaves none. */
+const rawBodyOf = ({ body }: Request): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));
+
+const readRaw = express.raw({ type: () => true, limit: maxBodyBytes, inflate: false });
 const parseJson = express.json({ limit: maxBodyBytes, strict: true, inflate: false });
 
 /** Media type and size are judged before a byte of the body is read. */
@@ -184,7 +199,7 @@ export function mountRoutes(app: Express, routes: readonly Route[], deps: RouteD
   for (const { spec, handle } of routes) {
     if (spec.idempotent === 'stored' && (!deps.answerOnce || spec.access === 'public'))
       throw new Error(`${spec.method} ${spec.path} has nowhere or nobody to keep its answers for`);
-    const bodyParts = spec.body ? [requireJson, parseJson] : [];
+    const bodyParts = spec.rawBody ? [readRaw] : spec.body ? [requireJson, parseJson] : [];
     app[spec.method](spec.path, watchAnswer(spec), ...bodyParts, (req, res) =>
       handle(req, res, deps),
     );
