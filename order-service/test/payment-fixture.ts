@@ -1,11 +1,12 @@
 import { expect } from '@jest/globals';
-import { amountDue, createMongoOrderStore, type Order } from '@quicksale/shared/orders';
+import { createMongoOrderStore, type Order } from '@quicksale/shared/orders';
 import { newId } from '@quicksale/shared/testing';
 import type supertest from 'supertest';
 import { createMongoPaymentStore } from '../src/payments/mongo-payment-store.ts';
-import { capturedOf, keptOf, refundedOf, type Payment } from '../src/payments/payment.ts';
+import type { Payment } from '../src/payments/payment.ts';
 import type { SimulatedPayment } from '../src/payments/simulator/simulated-payment.ts';
 import { startOrders, type OrderFixture } from './order-fixture.ts';
+import { expectOrderBalance, simulatedOf } from './payment-books.ts';
 
 export const price = 4999;
 
@@ -57,52 +58,11 @@ export async function startPayments(
     return order;
   };
 
-  const simulated = async ({ orderId }: { orderId: string }) =>
-    fixture.mongo
-      .db()
-      .collection<SimulatedPayment>('simulated-payments')
-      .find({ paymentId: orderId })
-      .toArray();
-
-  /** What the provider has of the buyer's money, by its own books. */
-  async function heldByProvider(orderId: string): Promise<number> {
-    const found = await simulated({ orderId });
-    return found.reduce((total, { amount, attempts, refunds }) => {
-      const charges = attempts.filter(({ succeedsAt }) => succeedsAt && +succeedsAt <= Date.now());
-      expect(charges.length).toBeLessThanOrEqual(1);
-      const back = refunds.reduce((sum, one) => sum + one.amount, 0);
-      return total + (charges.length > 0 ? amount : 0) - back;
-    }, 0);
-  }
-
-  async function expectOrderBalance(order: Order): Promise<void> {
-    const due = amountDue(order);
-    const payment = await payments.find(order.id);
-    const held = await heldByProvider(order.id);
-    const isOpen = order.status === 'PENDING' || order.status === 'AWAITING_PAYMENT';
-    const goodwill = payment?.refunds.filter(({ cause }) => cause === 'request') ?? [];
-    if (isOpen) expect(held).toBe(0);
-    else if (goodwill.length === 0) expect([order.status, held]).toEqual([order.status, due]);
-    else expect(held).toBeLessThanOrEqual(due);
-    expect(order).not.toHaveProperty('releasing');
-    expect(order).not.toHaveProperty('repaying');
-    if (!payment) return;
-    expect(capturedOf(payment) - refundedOf(payment)).toBe(held);
-    expect(keptOf(payment)).toBe(held);
-    if (!isOpen) expect(payment).not.toHaveProperty('checkAt');
-    const repaid = payment.refunds.length > 0;
-    if (repaid)
-      expect([order.id, order.paymentStatus]).toEqual([
-        order.id,
-        held === 0 ? 'REFUNDED' : 'PARTIALLY_REFUNDED',
-      ]);
-  }
-
   return {
     ...fixture,
     post,
     readOrder,
-    simulated,
+    simulated: ({ orderId }) => simulatedOf(fixture.mongo, orderId),
     givenSale: (stock, holdMs = 600_000) => fixture.givenProduct(stock, { holdMs, opensAtMs: 1 }),
     givenOrder: async ({ productId, saleId }, { quantity = 1, opens = true } = {}) => {
       const userId = newId();
@@ -134,7 +94,7 @@ export async function startPayments(
     expectBalance: async ({ saleId, productId }) => {
       const ids = (await fixture.orders(saleId)).map(({ _id }) => String(_id));
       const found = await orders.findByIds(ids);
-      for (const order of found) await expectOrderBalance(order);
+      for (const order of found) await expectOrderBalance(fixture.mongo, order);
       const snapshot = await fixture.ledger.snapshot(saleId);
       if (typeof snapshot === 'string') throw new Error(snapshot);
       const line = snapshot.products[productId];

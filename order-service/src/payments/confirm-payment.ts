@@ -2,7 +2,7 @@ import type { Order } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
 import { followPayment, recordIntent } from './follow-payment.ts';
 import { ensureIntent, isPayable } from './open-payment.ts';
-import type { PaymentDeps } from './payment-deps.ts';
+import { readOrder, type PaymentDeps } from './payment-deps.ts';
 import { mostAttempts, withAttempt, type Payment } from './payment.ts';
 
 export interface ConfirmPaymentInput {
@@ -49,7 +49,7 @@ export async function confirmPayment(
   const begun = await payments.change(paymentId, (one) =>
     one.intents.at(-1)?.id === intent.id ? withAttempt(one, digest, clock.now()) : undefined,
   );
-  if (!begun?.isChanged) return { status: 'in_progress' };
+  if (!begun?.isChanged) return outcomeOfOther(deps, begun?.document ?? ready, digest);
   const seen = await provider.confirmIntent({
     ...{ intentId: intent.id, methodToken, userId },
     idempotencyKey: digest,
@@ -58,6 +58,20 @@ export async function confirmPayment(
   const payment = await recordIntent(deps, paymentId, seen, 'answer');
   if (seen.status === 'succeeded') faultPoint('after-capture-written');
   return outcome(deps, payment ?? begun.document, order);
+}
+
+/** Nothing was begun: somebody else was first, or the order is over. */
+async function outcomeOfOther(
+  deps: PaymentDeps,
+  payment: Payment,
+  digest: string,
+): Promise<ConfirmPaymentResult> {
+  const order = await readOrder(deps, payment.id);
+  if (!order) return { status: 'not_found' };
+  const isOwn = payment.attempt?.digest === digest && payment.status !== 'confirming';
+  if (isOwn) return outcome(deps, payment, order);
+  if (!isPayable(order)) return { status: 'not_payable', order, hasRepaid: false };
+  return { status: 'in_progress' };
 }
 
 async function outcome(
@@ -70,5 +84,8 @@ async function outcome(
     const isOwn = order.history.some(({ cause }) => cause === payment.id);
     return isOwn ? { status: 'paid', payment } : { status: 'not_payable', order, hasRepaid: true };
   }
+  // Its intent was cancelled while it was under way.
+  if (payment.status === 'open' && !isPayable(order))
+    return { status: 'not_payable', order, hasRepaid: false };
   return { status: payment.status === 'declined' ? 'declined' : 'processing', payment };
 }

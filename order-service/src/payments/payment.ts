@@ -131,6 +131,7 @@ export function withOwedRefund(payment: Payment, order: Order, now: number): Pay
 
 /** Begins an attempt; undefined while another one is under way, or when there is nothing to pay. */
 export function withAttempt(payment: Payment, digest: string, now: number): Payment | undefined {
+  if (!payment.intents.at(-1)?.isOpen) return undefined;
   const isSame = payment.attempt?.digest === digest;
   const mayTry =
     payment.status === 'open' ||
@@ -192,6 +193,7 @@ function nextStatus(
   if (seen.status === 'processing') return status === 'processing' ? undefined : 'processing';
   if (how === 'answer') return 'declined';
   if (status !== 'confirming' && status !== 'processing') return undefined;
+  if (seen.status === 'cancelled') return 'open';
   // The attempt may not have reached the provider yet.
   if (status === 'confirming' && attempt && attempt.until.getTime() > now) return undefined;
   return seen.declineCode ? 'declined' : 'open';
