@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   adminUrl,
   field,
+  integer,
   kafkaFields,
   ledgerRedisFields,
   mongoFields,
@@ -41,6 +42,30 @@ export const config = {
   ...tokenFields,
   ...stripeFields,
   inventoryAdminUrl: adminUrl('INVENTORY_SERVICE', 9002),
+  nodeEnv: field('NODE_ENV', z.string().optional(), 'production: nothing is simulated by default'),
+  paymentProvider: field(
+    'PAYMENT_PROVIDER',
+    z.enum(['simulator', 'stripe']).optional(),
+    'Who takes the money; the simulator when it is not set, and in production it has to be set',
+    'simulator',
+  ),
+  simulatorWebhookUrl: field(
+    'SIMULATOR_WEBHOOK_URL',
+    z.url('must be a URL').optional(),
+    'Where the payment simulator sends its webhooks; this very service when it is not set',
+  ),
+  simulatorDelayMs: field(
+    'SIMULATOR_DELAY_MS',
+    integer(3_000),
+    'How long a simulated payment by sim_delayed takes',
+    '3000',
+  ),
+  simulatorLateMs: field(
+    'SIMULATOR_LATE_MS',
+    integer(120_000),
+    'How long one by sim_late takes',
+    '120000',
+  ),
 };
 
 export type OrderServiceConfig = Config<typeof config>;

@@ -50,7 +50,6 @@ import { createMongoRefusals, createRefusalCounts } from './intake/refusal-count
 import { refusalError } from './intake/refusal.ts';
 import { createReserveBatcher } from './intake/reserve-batcher.ts';
 import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
-import type { Repay } from './orders/change-order.ts';
 import { createHttpStockArrivals } from './outbox/http-stock-arrivals.ts';
 import { createRelay } from './outbox/relay.ts';
 import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts';
@@ -58,6 +57,7 @@ import { scanOutbox } from './outbox/scan-outbox.ts';
 import { createUnitShipper } from './outbox/ship-units.ts';
 import { createStuckOrdersGauge } from './outbox/stuck-orders.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
+import { buildPayments } from './payments/build-payments.ts';
 import { createMongoSaleUnits } from './rebuild/mongo-sale-units.ts';
 import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
 import { publicRoutes } from './routes.ts';
@@ -122,7 +122,11 @@ export function buildService(
       }),
   });
 
-  const repay: Repay = async () => undefined;
+  const payments = buildPayments({
+    ...{ config, mongo, orders, ledger, relay, releaseUnits, shipUnits, clock, random, log },
+    port: () => http.port(),
+  });
+  const { repay } = payments;
 
   /** Recording, and what follows from it: the mark is struck off, a buyer's order is announced. */
   async function recordAndAnnounce(holds: readonly Hold[]) {
@@ -175,7 +179,7 @@ export function buildService(
         clock,
       }),
     answerOnce: createAnswerOnce({ store: createMongoAnswerStore(mongo), clock, random }),
-    routes: publicRoutes({ ...intake, relay, releaseUnits, shipUnits, repay }),
+    routes: publicRoutes({ ...payments.routes, ...intake, relay, releaseUnits, shipUnits, repay }),
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
@@ -218,6 +222,7 @@ export function buildService(
           await refusals.flush();
         },
       },
+      ...payments.parts,
       repeat({ name: 'refusal counts', everyMs: 1_000, log, work: () => refusals.flush() }),
       repeat({
         name: 'unrecorded sweep',

@@ -1,7 +1,7 @@
 import type { mongo as driver } from 'mongoose';
 import { createMemoryBus, type MemoryBus } from '@quicksale/shared/bus';
 import { loadConfig } from '@quicksale/shared/config';
-import type { OutgoingEvent } from '@quicksale/shared/contracts';
+import type { OutgoingEvent, Role } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { connectMongo, type Mongo } from '@quicksale/shared/mongo';
@@ -22,6 +22,14 @@ import supertest from 'supertest';
 import { config as configTable } from '../src/config.ts';
 import type { HouseOrderRequest } from '../src/house-orders/house-order-request.ts';
 import { buildService, type Overrides } from '../src/service.ts';
+
+/** A token is `<kind>-<user id>`. */
+const rolesOfTokens: Readonly<Record<string, Role>> = {
+  user: 'CUSTOMER',
+  merchant: 'MERCHANT',
+  support: 'SUPPORT',
+  admin: 'ADMIN',
+};
 
 const internalKey = 'an internal key of a test';
 
@@ -115,9 +123,10 @@ export async function startOrders(
       ...parts,
       bus: { ...bus, ...part, publish },
       verifyAccessToken: async (token) => {
-        const [, userId] = /^user-([0-9a-f]{24})$/.exec(token) ?? [];
-        if (!userId) throw new AppError('unauthenticated');
-        return { userId, role: 'CUSTOMER', sessionId: 's', expiresAtMs: Number.MAX_SAFE_INTEGER };
+        const [, kind = '', userId] = /^([a-z]+)-([0-9a-f]{24})$/.exec(token) ?? [];
+        const role = rolesOfTokens[kind];
+        if (!userId || !role) throw new AppError('unauthenticated');
+        return { userId, role, sessionId: 's', expiresAtMs: Number.MAX_SAFE_INTEGER };
       },
     });
   const service = build();

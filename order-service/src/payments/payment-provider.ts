@@ -61,7 +61,10 @@ export interface PaymentProvider {
   readIntent(intentId: string): Promise<ProviderIntent>;
   /** Nobody can pay it any more. Resolves to how it stands: it may have succeeded before. */
   cancelIntent(intentId: string): Promise<ProviderIntent>;
-  /** Sends part of what an intent has taken back; `refundId` is the idempotency key. */
+  /**
+   * Sends part of what an intent has taken back; `refundId` is the idempotency key, however late it
+   * comes again: then this says how that refund stands now.
+   */
   refund(request: { intentId: string; amount: number; refundId: string }): Promise<ProviderRefund>;
   /** Keeps a token for its user. Throws AppError `validation-failed` when there is no such token. */
   saveMethod(request: { userId: string; token: string }): Promise<ProviderMethod>;

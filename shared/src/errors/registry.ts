@@ -76,6 +76,13 @@ export const errorRegistry = {
     advice:
       'Only the payment provider calls this address. Check the signing secret on both sides, and the clock.',
   },
+  'payment-declined': {
+    kind: 'conflict',
+    status: 402,
+    title: 'The payment was declined',
+    advice:
+      '`declineCode` is what the payment provider says. The order waits until its deadline: pay again with a new key, or by another method.',
+  },
   forbidden: {
     kind: 'forbidden',
     status: 403,

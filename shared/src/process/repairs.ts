@@ -3,6 +3,7 @@ export const repairs = [
   'unrecorded-sweep',
   'outbox-scan',
   'expiry-sweep',
+  'payment-check',
   'status-repeat',
   'movement-runner',
   'sale-runner',
