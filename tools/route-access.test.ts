@@ -52,6 +52,12 @@ const access: Readonly<Record<string, Access | 'internal'>> = {
   'GET /api/orders/:id': 'signed-in',
   'POST /api/orders/:id/cancel': 'signed-in',
   'DELETE /api/orders/:id': 'signed-in',
+  'GET /api/merchant/settings': merchants,
+  'PUT /api/merchant/settings': merchants,
+  'POST /api/merchant/discounts': merchants,
+  'GET /api/merchant/discounts': merchants,
+  'GET /api/merchant/discounts/:id': merchants,
+  'PATCH /api/merchant/discounts/:id': merchants,
   'POST /internal/house-orders': 'internal',
   'POST /internal/sales/:id/record': 'internal',
 };

@@ -3,6 +3,7 @@ export const repairs = [
   'unrecorded-sweep',
   'outbox-scan',
   'expiry-sweep',
+  'discount-uses',
   'status-repeat',
   'movement-runner',
   'sale-runner',
