@@ -44,17 +44,15 @@ const page = z.object({
 
 /** Discount codes of a merchant. Other processes go by a change within seconds. */
 export function discountRoutes({ clock, random, discounts }: DiscountRoutesDeps): Route[] {
-  const { store, uses, cached } = discounts;
-
   async function findOwn(id: string, principal: Principal): Promise<Discount> {
-    const found = await store.find(id);
+    const found = await discounts.store.find(id);
     const isOwn = principal.role === 'ADMIN' || found?.merchantId === principal.userId;
     if (!found || !isOwn) throw new AppError('not-found', { message: 'You have no such discount' });
     return found;
   }
 
   async function answer(discount: Discount) {
-    const count = (await uses.counts([discount.id])).get(discount.id) ?? 0;
+    const count = (await discounts.uses.counts([discount.id])).get(discount.id) ?? 0;
     // Uses come and go without a new version.
     const headers = { ETag: entityTag(discount.version, count) };
     return { headers, body: discountView(discount, count) };
@@ -83,10 +81,10 @@ export function discountRoutes({ clock, random, discounts }: DiscountRoutesDeps)
           version: 1,
           createdAt: new Date(nowMs),
         };
-        const rival = await store.insert(discount);
+        const rival = await discounts.store.insert(discount);
         if (rival)
           throw new AppError('discount-code-taken', { extensions: { discountId: rival.takenBy } });
-        cached.forget(discountKey(discount.merchantId, discount.code));
+        discounts.cached.forget(discountKey(discount.merchantId, discount.code));
         return {
           status: 201,
           headers: { Location: `${path}/${discount.id}`, ETag: entityTag(discount.version, 0) },
@@ -106,12 +104,12 @@ export function discountRoutes({ clock, random, discounts }: DiscountRoutesDeps)
         errors: ['not-found', 'dependency-unavailable'],
       },
       async ({ query: { merchantId, limit, cursor } }, { principal }) => {
-        const found = await store.list(merchantOf(principal, merchantId), {
+        const found = await discounts.store.list(merchantOf(principal, merchantId), {
           limit: limit + 1,
           ...(cursor && { before: cursor }),
         });
         const shown = found.slice(0, limit);
-        const counts = await uses.counts(shown.map(({ id }) => id));
+        const counts = await discounts.uses.counts(shown.map(({ id }) => id));
         const next = found.length > limit ? shown.at(-1)?.id : undefined;
         const rest = { limit: String(limit), ...(merchantId && { merchantId }) };
         const link = next && new URLSearchParams({ ...rest, cursor: next }).toString();
@@ -164,9 +162,9 @@ export function discountRoutes({ clock, random, discounts }: DiscountRoutesDeps)
         requireVersion(header('if-match'), discount.version);
         const change: DiscountChange = withoutUndefined(body);
         refuseImpossible(discount, change);
-        const changed = await store.change(discount, change);
+        const changed = await discounts.store.change(discount, change);
         if (!changed) throw new AppError('version-conflict');
-        cached.forget(discountKey(changed.merchantId, changed.code));
+        discounts.cached.forget(discountKey(changed.merchantId, changed.code));
         return { status: 200, ...(await answer(changed)) };
       },
     ),
