@@ -169,7 +169,12 @@ describe('the last uses of a discount code', () => {
       const owner = newId();
       const first = await fixture.order({ productId, key: 'first', userId: owner }).expect(201);
       const orderId = String((first.body as { order: { _id: string } }).order._id);
-      const twins = Array.from({ length: 12 }, () => ({ productId, key: 'k', code: 'half', userId }));
+      const twins = Array.from({ length: 12 }, () => ({
+        productId,
+        key: 'k',
+        code: 'half',
+        userId,
+      }));
       const [answers] = await Promise.all([
         race(twins),
         sleep((ran % 10) * 5)
