@@ -25,6 +25,7 @@ const tags: readonly [path: RegExp, tag: string][] = [
   [/^\/api\/sales/, 'Sales'],
   [/^\/api\/orders/, 'Orders'],
   [/^\/api\/payments\//, 'Payments'],
+  [/^\/api\/merchant\//, 'Merchant'],
 ];
 
 const description = `A flash-sale shop. Sign in, find a product, \`POST /api/orders\` with an \`Idempotency-Key\`, and follow the

@@ -60,6 +60,12 @@ const access: Readonly<Record<string, Access | 'internal'>> = {
   'DELETE /api/payments/methods/:id': 'signed-in',
   'POST /api/payments/:id/refund': ['MERCHANT', 'ADMIN', 'SUPPORT'],
   'POST /api/payments/webhook/:provider': 'public',
+  'GET /api/merchant/settings': merchants,
+  'PUT /api/merchant/settings': merchants,
+  'POST /api/merchant/discounts': merchants,
+  'GET /api/merchant/discounts': merchants,
+  'GET /api/merchant/discounts/:id': merchants,
+  'PATCH /api/merchant/discounts/:id': merchants,
   'POST /internal/house-orders': 'internal',
   'POST /internal/sales/:id/record': 'internal',
 };

@@ -6,14 +6,25 @@ import { paymentMethodRoutes, type MethodRoutesDeps } from './payments/payment-m
 import { paymentWebhookRoutes } from './payments/payment-webhook.routes.ts';
 import { paymentRoutes, type PaymentRoutesDeps } from './payments/payments.routes.ts';
 import type { ReceiveEventDeps } from './payments/receive-event.ts';
+import { discountRoutes, type DiscountRoutesDeps } from './pricing/discounts.routes.ts';
+import { settingsRoutes, type SettingsRoutesDeps } from './pricing/settings.routes.ts';
+
+/** What the public routes need. */
+export type PublicRoutesDeps = PlaceOrderDeps &
+  OrderRoutesDeps &
+  PaymentRoutesDeps &
+  MethodRoutesDeps &
+  ReceiveEventDeps &
+  SettingsRoutesDeps &
+  DiscountRoutesDeps;
 
 /** What everybody may call; it is also this service's part of the API docs. */
-export const publicRoutes = (
-  deps: PlaceOrderDeps & OrderRoutesDeps & PaymentRoutesDeps & MethodRoutesDeps & ReceiveEventDeps,
-): Route[] => [
+export const publicRoutes = (deps: PublicRoutesDeps): Route[] => [
   ...intakeRoutes(deps),
   ...orderRoutes(deps),
   ...paymentRoutes(deps),
   ...paymentMethodRoutes(deps),
   ...paymentWebhookRoutes(deps),
+  ...settingsRoutes(deps),
+  ...discountRoutes(deps),
 ];

@@ -58,6 +58,7 @@ import { createUnitShipper } from './outbox/ship-units.ts';
 import { createStuckOrdersGauge } from './outbox/stuck-orders.ts';
 import type { StockArrivals } from './outbox/stock-arrivals.ts';
 import { buildPayments } from './payments/build-payments.ts';
+import { buildPricing } from './pricing/build-pricing.ts';
 import { createMongoSaleUnits } from './rebuild/mongo-sale-units.ts';
 import { rebuildRoutes } from './rebuild/rebuild.routes.ts';
 import { publicRoutes } from './routes.ts';
@@ -151,9 +152,11 @@ export function buildService(
   });
   const early = createEarlyAnswers({ recorder, log });
   const refusals = createRefusalCounts(createMongoRefusals(mongo), log);
+  const prices = buildPricing({ mongo, orders, ledger, clock, random, log });
   const intake = {
     clock,
     random,
+    pricing: prices.pricing,
     catalogue: createMongoCatalogue(mongo),
     orders,
     ledger: { ...ledger, reserve: batcher.reserve },
@@ -179,7 +182,10 @@ export function buildService(
         clock,
       }),
     answerOnce: createAnswerOnce({ store: createMongoAnswerStore(mongo), clock, random }),
-    routes: publicRoutes({ ...payments.routes, ...intake, relay, releaseUnits, shipUnits, repay }),
+    routes: publicRoutes({
+      ...{ ...payments.routes, ...prices, ...intake },
+      ...{ relay, releaseUnits, shipUnits, repay },
+    }),
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
@@ -205,6 +211,7 @@ export function buildService(
         start: () => createAnswerIndexes(mongo),
         stop: async () => undefined,
       },
+      prices.indexes,
       redis,
       {
         name: 'shard count',
@@ -266,6 +273,7 @@ export function buildService(
               (await bus.lag('quicksale.kafka-processor', inventoryResult)),
           }),
       }),
+      prices.sweep,
       http,
     ],
   });

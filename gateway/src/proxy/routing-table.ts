@@ -33,6 +33,8 @@ const rows: readonly Row[] = [
   { path: '/api/orders', upstream: 'order' },
   { path: '/api/merchant/orders', upstream: 'order' },
   { path: '/api/merchant/orders.csv', upstream: 'order', exact: true },
+  { path: '/api/merchant/settings', upstream: 'order', exact: true },
+  { path: '/api/merchant/discounts', upstream: 'order' },
   { path: '/api/cart', upstream: 'order' },
   { path: '/api/payments/webhook', upstream: 'order', open: 'all' },
   { path: '/api/payments', upstream: 'order' },

@@ -30,6 +30,8 @@ export function intakeRoutes(deps: PlaceOrderDeps): Route[] {
           'sale-paused',
           'unknown-product',
           'mixed-sales',
+          'unknown-discount',
+          'discount-used-up',
           'sale-fenced',
           'dependency-unavailable',
         ],

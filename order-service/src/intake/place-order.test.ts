@@ -97,6 +97,11 @@ describe('placing an order', () => {
         },
       },
       early: { recordLater: () => false },
+      pricing: {
+        termsOf: async () => undefined,
+        takeDiscount: async () => ({ status: 'unknown_discount' }),
+        giveBack: async () => undefined,
+      },
       numbers: {
         take: async () => `ORD-2026-${(number += 1)}`,
         giveBack: (orderNumber) => void givenBack.push(orderNumber),

@@ -3,21 +3,22 @@ import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempot
 import type { OrderStore } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
 import { printHoldId, type HoldName, type StockLedger } from '@quicksale/shared/stock-ledger';
+import type { Pricing } from '../pricing/pricing.ts';
 import { earlierSales, findEarlierSale } from './find-earlier-sale.ts';
 import type { OrderRequest } from './order-request.ts';
 import type { KeyFacts } from './replay-order.ts';
+import { reserveOnce, type ReserveOrderResult, type WantedOrder } from './reserve-order.ts';
 import {
-  reserveOnce,
-  reserveOrder,
-  type ReserveOrderDeps,
-  type ReserveOrderResult,
-  type WantedOrder,
-} from './reserve-order.ts';
+  reservePriced,
+  type ReservePricedDeps,
+  type ReservePricedResult,
+} from './reserve-priced.ts';
 
-export interface PlaceOrderDeps extends ReserveOrderDeps {
+export interface PlaceOrderDeps extends ReservePricedDeps {
   catalogue: Catalogue;
   orders: OrderStore;
-  ledger: ReserveOrderDeps['ledger'] & Pick<StockLedger, 'readHolds' | 'findKeys'>;
+  pricing: Pricing;
+  ledger: ReservePricedDeps['ledger'] & Pick<StockLedger, 'readHolds' | 'findKeys'>;
   /** Hears of every order that a sale refused for good, for its books. */
   noteRefusal?: (saleId: string, refusal: PlaceOrderResult) => void;
 }
@@ -31,7 +32,7 @@ export interface PlaceOrderInput {
   body: OrderRequest;
 }
 
-export type PlaceOrderResult = ReserveOrderResult | { status: 'mixed_sales' };
+export type PlaceOrderResult = ReservePricedResult | { status: 'mixed_sales' };
 
 /**
  * Places an order: the ledger decides, then MongoDB remembers, then the buyer is told. A repeat with
@@ -98,10 +99,11 @@ async function tryOnce(
     return answerEarlier(deps, input, key, asked);
   };
   const mayBeEarlier = earlierSales(known.values(), deps.clock.now(), saleId).length > 0;
-  const result = await reserveOrder(deps, {
+  const wanted = {
     ...(await wantedIn(deps, input, key, saleId, products)),
     ...(mayBeEarlier && { askEarlier }),
-  });
+  };
+  const result = await reservePriced(deps, wanted, input.body.discountCode);
   return { ...asked, result, earlierAsked };
 }
 
@@ -138,6 +140,8 @@ function isRefusal({ status }: Pick<PlaceOrderResult, 'status'>): boolean {
     case 'paused':
     case 'unknown_product':
     case 'mixed_sales':
+    case 'unknown_discount':
+    case 'discount_used_up':
       return true;
     case 'created':
     case 'key_reused':
@@ -160,6 +164,8 @@ async function wantedIn(
 ): Promise<WantedOrder> {
   const { holdId, items, shippingAddress, billingAddress } = body;
   const hold = holdId && (await nameHold(deps, userId, saleId, holdId));
+  const merchantId = products[0]?.merchantId;
+  const pricing = merchantId && (await deps.pricing.termsOf(merchantId));
   return {
     kind: 'order',
     saleId,
@@ -173,7 +179,8 @@ async function wantedIn(
     })),
     facts: {
       currency: products[0]?.currency ?? '',
-      ...(products[0] && { merchantId: products[0].merchantId }),
+      ...(merchantId && { merchantId }),
+      ...(pricing && { pricing }),
       key: givenKey,
       ...(shippingAddress && { shippingAddress }),
       ...(billingAddress && { billingAddress }),

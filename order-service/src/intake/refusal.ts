@@ -11,6 +11,16 @@ export function refusalError(refusal: Refusal): AppError {
       return new AppError('mixed-sales', {
         message: 'These products belong to several sales: place one order for each',
       });
+    case 'unknown_discount':
+      return new AppError('unknown-discount');
+    case 'discount_used_up':
+      return new AppError('discount-used-up', {
+        message:
+          refusal.scope === 'user'
+            ? 'You have used this discount code as often as one buyer may'
+            : 'This discount code has been used as often as it may be',
+        extensions: { scope: refusal.scope },
+      });
     case 'in_doubt':
       return new AppError('sale-fenced');
     case 'not_recorded':

@@ -164,6 +164,20 @@ export const errorRegistry = {
     title: 'You have a product with this SKU',
     advice: '`productId` is the product that has it.',
   },
+  'discount-code-taken': {
+    kind: 'conflict',
+    status: 409,
+    title: 'You have a discount with this code',
+    advice:
+      '`discountId` is the discount that has it. A discount that is not active keeps its code.',
+  },
+  'discount-used-up': {
+    kind: 'conflict',
+    status: 409,
+    title: 'The discount code is used up',
+    advice:
+      '`scope` is `user` when it is your own uses that are used up, `total` when it is those of all. Uses come back when orders are cancelled or not paid; without the code the order may be placed.',
+  },
   'product-in-sale': {
     kind: 'conflict',
     status: 409,
@@ -224,6 +238,13 @@ export const errorRegistry = {
     status: 422,
     title: 'No such product',
     advice: 'The product does not exist or is not sold any more.',
+  },
+  'unknown-discount': {
+    kind: 'invalid',
+    status: 422,
+    title: 'No such discount code',
+    advice:
+      'There is no such code for this order, or none that is valid now. It may be placed without.',
   },
   'precondition-required': {
     kind: 'invalid',

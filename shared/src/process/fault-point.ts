@@ -1,6 +1,7 @@
 /** Places where a test may have a process die, in the order of the steps they stand behind. */
 export const faultPoints = [
   'after-request',
+  'after-discount-taken',
   'after-reserve',
   'after-insert-sent',
   'after-insert',

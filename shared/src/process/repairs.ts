@@ -4,6 +4,7 @@ export const repairs = [
   'outbox-scan',
   'expiry-sweep',
   'payment-check',
+  'discount-uses',
   'status-repeat',
   'movement-runner',
   'sale-runner',

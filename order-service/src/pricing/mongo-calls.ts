@@ -1,0 +1,27 @@
+import { unavailable } from '@quicksale/shared/errors';
+import { isDuplicateOrLostRace, withDeadline } from '@quicksale/shared/mongo';
+
+const tries = 5;
+
+/** Runs an operation that may be done twice; one that lost a race is run again. */
+export async function callMongo<T>(operation: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await withDeadline(operation());
+    } catch (error) {
+      if (!isDuplicateOrLostRace(error)) throw error;
+      if (attempt === tries) throw unavailable('The database is busy', error);
+    }
+  }
+}
+
+/** Inserts once; false when it lost against another document, or in a race with one. */
+export async function tryInsert(insert: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await withDeadline(insert());
+    return true;
+  } catch (error) {
+    if (isDuplicateOrLostRace(error)) return false;
+    throw error;
+  }
+}
