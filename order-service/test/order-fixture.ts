@@ -1,7 +1,7 @@
 import type { mongo as driver } from 'mongoose';
 import { createMemoryBus, type MemoryBus } from '@quicksale/shared/bus';
 import { loadConfig } from '@quicksale/shared/config';
-import type { OutgoingEvent } from '@quicksale/shared/contracts';
+import type { OutgoingEvent, Role } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { connectMongo, type Mongo } from '@quicksale/shared/mongo';
@@ -24,6 +24,14 @@ import type { HouseOrderRequest } from '../src/house-orders/house-order-request.
 import { buildService, type Overrides } from '../src/service.ts';
 
 const internalKey = 'an internal key of a test';
+
+/** Tokens are `<role>-<user id>`. */
+const roleOf: Readonly<Record<string, Role>> = {
+  user: 'CUSTOMER',
+  merchant: 'MERCHANT',
+  support: 'SUPPORT',
+  admin: 'ADMIN',
+};
 
 /** What a client of one order-service can do. */
 export interface OrderClient {
@@ -115,9 +123,10 @@ export async function startOrders(
       ...parts,
       bus: { ...bus, ...part, publish },
       verifyAccessToken: async (token) => {
-        const [, userId] = /^user-([0-9a-f]{24})$/.exec(token) ?? [];
-        if (!userId) throw new AppError('unauthenticated');
-        return { userId, role: 'CUSTOMER', sessionId: 's', expiresAtMs: Number.MAX_SAFE_INTEGER };
+        const [, name = '', userId] = /^([a-z]+)-([0-9a-f]{24})$/.exec(token) ?? [];
+        const role = roleOf[name];
+        if (!userId || !role) throw new AppError('unauthenticated');
+        return { userId, role, sessionId: 's', expiresAtMs: Number.MAX_SAFE_INTEGER };
       },
     });
   const service = build();
