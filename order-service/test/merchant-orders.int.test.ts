@@ -121,12 +121,13 @@ it('stops reading when its client leaves, and does not read ahead of a slow one'
   expect(fixture.lines.filter((line) => line.includes('"level":"error"'))).toEqual([]);
 });
 
-/** Times of each page of a filter; those of a filter that fits few are all of it. */
+/** Times of the pages of a filter; what fits few orders is asked for over and over. */
 async function time(name: string, query: string): Promise<number> {
   const times: number[] = [];
   let found = 0;
   let path = `/api/merchant/orders?limit=20${query}`;
-  for (let page = 0; page < 10 && path; page += 1) {
+  for (let page = 0; page < 10; page += 1) {
+    if (!path && page > 0) [path, found] = [`/api/merchant/orders?limit=20${query}`, 0];
     const startedAt = performance.now();
     const answer = await ask(path);
     const body = (await answer.json()) as { data: unknown[]; page: { next: string | null } };

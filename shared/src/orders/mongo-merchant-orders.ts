@@ -9,8 +9,8 @@ type Filter = Omit<MerchantOrdersFilter, 'limit'>;
 /** Documents of all merchants that a page looks at first, the newest ones. */
 const nearest = 1_000;
 /** Behind these it looks at this much time, and each time at so much more. */
-const firstWindowMs = 64_000;
-const widening = 64;
+const firstWindowMs = 3_600_000;
+const widening = 100;
 /** An order's id is made by the clock of another machine, before the ledger says when it was placed. */
 const idSlackMs = 3_600_000;
 
