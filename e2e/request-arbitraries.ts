@@ -22,7 +22,7 @@ function kindOf({ pattern = '' }: Schema, name: string): IdKind | undefined {
 }
 
 const kindOfPath = (path: string): IdKind => {
-  if (path.startsWith('/api/orders')) return 'order';
+  if (/^\/api\/(merchant\/)?orders/.test(path)) return 'order';
   return path.startsWith('/api/sales') ? 'sale' : 'product';
 };
 

@@ -127,7 +127,7 @@ function responsesOf(spec: Spec, components: Components): Json {
       description: statusTexts[status] ?? 'Done',
       ...headersOfAnswer(spec),
       ...(schema && {
-        content: { 'application/json': { schema: schemaOf(schema, 'output', components) } },
+        content: { [mediaTypeOf(schema)]: { schema: schemaOf(schema, 'output', components) } },
       }),
     },
   ]);
@@ -145,6 +145,12 @@ function responsesOf(spec: Spec, components: Components): Json {
     },
   };
 }
+
+/** JSON, unless the schema says of its text what that is. */
+const mediaTypeOf = (schema: z.ZodType): string => {
+  const { contentMediaType = 'application/json' } = schema.meta() ?? {};
+  return String(contentMediaType);
+};
 
 function headersOfAnswer({ idempotent, replies, errors = [] }: Spec): Json {
   const names = {

@@ -23,6 +23,7 @@ const tags: readonly [path: RegExp, tag: string][] = [
   [/^\/api\/inventory\/products/, 'Products'],
   [/^\/api\/inventory\//, 'Holds'],
   [/^\/api\/sales/, 'Sales'],
+  [/^\/api\/(merchant\/orders|orders\/:id\/status)/, 'Fulfilment'],
   [/^\/api\/orders/, 'Orders'],
   [/^\/api\/payments\//, 'Payments'],
   [/^\/api\/merchant\//, 'Merchant'],

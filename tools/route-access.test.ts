@@ -15,6 +15,7 @@ import { createLogger } from '@quicksale/shared/log';
 import { findDestination } from '../gateway/src/proxy/routing-table.ts';
 
 const merchants = ['MERCHANT', 'ADMIN'] as const;
+const merchantsAndSupport = [...merchants, 'SUPPORT'] as const;
 
 /** The whole of it. `internal`: on the admin port, for whoever has the internal key. */
 const access: Readonly<Record<string, Access | 'internal'>> = {
@@ -66,6 +67,11 @@ const access: Readonly<Record<string, Access | 'internal'>> = {
   'GET /api/merchant/discounts': merchants,
   'GET /api/merchant/discounts/:id': merchants,
   'PATCH /api/merchant/discounts/:id': merchants,
+  'PUT /api/orders/:id/status': merchants,
+  'GET /api/orders/:id/invoice': 'signed-in',
+  'GET /api/merchant/orders': merchantsAndSupport,
+  'GET /api/merchant/orders/:id': merchantsAndSupport,
+  'GET /api/merchant/orders.csv': merchantsAndSupport,
   'POST /internal/house-orders': 'internal',
   'POST /internal/sales/:id/record': 'internal',
 };

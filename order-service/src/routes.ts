@@ -1,6 +1,9 @@
 import type { Route } from '@quicksale/shared/http';
+import { merchantOrderRoutes } from './fulfilment/merchant-orders.routes.ts';
+import { updateStatusRoutes } from './fulfilment/update-status.routes.ts';
 import { intakeRoutes } from './intake/intake.routes.ts';
 import type { PlaceOrderDeps } from './intake/place-order.ts';
+import { invoiceRoutes } from './invoice/invoice.routes.ts';
 import { orderRoutes, type OrderRoutesDeps } from './orders/orders.routes.ts';
 import { paymentMethodRoutes, type MethodRoutesDeps } from './payments/payment-methods.routes.ts';
 import { paymentWebhookRoutes } from './payments/payment-webhook.routes.ts';
@@ -27,4 +30,7 @@ export const publicRoutes = (deps: PublicRoutesDeps): Route[] => [
   ...paymentWebhookRoutes(deps),
   ...settingsRoutes(deps),
   ...discountRoutes(deps),
+  ...updateStatusRoutes(deps),
+  ...merchantOrderRoutes(deps),
+  ...invoiceRoutes(deps),
 ];

@@ -24,11 +24,9 @@ import type { OutgoingEvent } from '@quicksale/shared/contracts';
 import { expireHolds, type ExpireHoldsDeps } from '../src/expiry/expire-holds.ts';
 import { recordHolds } from '../src/intake/record-holds.ts';
 import { cancelOrder, type CancelOrderResult } from '../src/orders/cancel-order.ts';
-import {
-  createUnitReleaser,
-  createUnitReturn,
-  type ReleaseUnits,
-} from '../src/outbox/release-units.ts';
+import type { ChangeOrderDeps } from '../src/orders/change-order.ts';
+import { createUnitReleaser, createUnitReturn } from '../src/outbox/release-units.ts';
+import { createUnitShipper } from '../src/outbox/ship-units.ts';
 
 export interface HeldSale {
   saleId: string;
@@ -43,6 +41,8 @@ export interface HoldFixture {
   keys: LedgerKeys;
   /** What the expiry works with; nothing runs by itself here. */
   deps: ExpireHoldsDeps;
+  /** What `changeOrder` works with. */
+  changes: ChangeOrderDeps;
   published: OutgoingEvent[];
   /** How late units came back, as the metric was told. */
   returned: number[];
@@ -108,7 +108,18 @@ export async function openHolds(name: string): Promise<HoldFixture> {
   };
 
   const { returnUnits } = deps;
-  const releaseUnits: ReleaseUnits = createUnitReleaser({ returnUnits, orders, log });
+  const changes: ChangeOrderDeps = {
+    ...{ orders, ledger, relay: deps.relay },
+    releaseUnits: createUnitReleaser({ returnUnits, orders, log }),
+    // No order here moves units to another sale.
+    shipUnits: createUnitShipper({
+      ledger,
+      orders,
+      log,
+      arrivals: { arrive: async () => undefined },
+    }),
+    repay: async () => undefined,
+  };
 
   const read = async (orderId: string) => {
     const [order] = await orders.findByIds([orderId]);
@@ -123,6 +134,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
       const facts = {
         orderNumber: `ORD-2026-${newId()}`,
         saleId: sale.saleId,
+        merchantId: sale.saleId,
         currency: 'USD',
         items: items.map((item) => ({ ...item, sku: 'LAMP', name: 'Lamp' })),
         key: 'k',
@@ -154,6 +166,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
     ledger,
     keys,
     deps,
+    changes,
     published,
     returned,
     reserve,
@@ -195,10 +208,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
       const productId = Object.keys(record.units)[0] ?? '';
       const result = await cancelOrder(
         {
-          ...{ ...deps, orders, releaseUnits, early: { complete: async () => false } },
-          // Nothing is shipped or paid here.
-          shipUnits: async () => new Map(),
-          repay: async () => undefined,
+          ...{ ...deps, ...changes, orders, early: { complete: async () => false } },
         },
         {
           userId: record.userId,
@@ -242,11 +252,19 @@ export async function openHolds(name: string): Promise<HoldFixture> {
       expect(inRecords.filter((name) => free.includes(name.split(':')[2] ?? ''))).toEqual([]);
       const found = await mongo.db().collection('orders').find({ saleId }).toArray();
       const documents = await orders.findByIds(found.map(({ _id }) => String(_id)));
-      const owned = documents.flatMap(({ units }) => units ?? []);
-      expect([...owned].sort()).toEqual([...inRecords].sort());
+      const [sold, live] = [true, false].map((isSold) =>
+        documents
+          .filter(({ inventoryStatus }) => (inventoryStatus === 'SOLD') === isSold)
+          .flatMap(({ units }) => units ?? [])
+          .sort(),
+      );
+      expect(live).toEqual([...inRecords].sort());
+      expect(line.gone).toBe(sold?.length);
+      expect(sold?.filter((name) => free.includes(name.split(':')[2] ?? ''))).toEqual([]);
       const counted = await redis.client.hgetall(keys.sale(saleId).buyers);
       for (const order of documents) {
         expect(order).not.toHaveProperty('releasing');
+        expect(order).not.toHaveProperty('shipping');
         if (order.units) expect(order.units.length).toBeGreaterThan(0);
         expect(Number(counted[order.userId])).toBe(order.units?.length ?? 0);
         const versions = order.history.map(({ version }) => version);

@@ -1,3 +1,4 @@
+import { csvLine } from '@quicksale/shared/csv';
 import type { ReportLine } from './audit-report.ts';
 
 /** Lists of the report in their order; each is there, if only empty. */
@@ -69,25 +70,13 @@ export async function* asJson(lines: AsyncIterable<ReportLine>): AsyncGenerator<
 
 /** The report as a table, RFC 4180. */
 export async function* asCsv(lines: AsyncIterable<ReportLine>): AsyncGenerator<string, void> {
-  let text = `${reportColumns.join(',')}\r\n`;
+  let text = csvLine(reportColumns);
   for await (const line of lines) {
     const fields: Readonly<Record<string, unknown>> = line;
-    text += `${reportColumns.map((name) => csvCell(fields[name])).join(',')}\r\n`;
+    text += csvLine(reportColumns.map((name) => fields[name]));
     if (text.length < pieceSize) continue;
     yield text;
     text = '';
   }
   yield text;
-}
-
-/**
- * A cell. Text that a spreadsheet would take for a formula begins with an apostrophe: reasons are
- * written by buyers.
- */
-export function csvCell(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  if (typeof value === 'number') return String(value);
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  const safe = /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

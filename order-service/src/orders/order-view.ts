@@ -13,6 +13,7 @@ export const orderReply = z
     orderNumber: z.string(),
     userId: z.string(),
     saleId: z.string(),
+    merchantId: z.string().optional(),
     items: z.array(itemReply.extend({ cancelled: z.number().int().optional() })),
     subtotal: amount,
     taxAmount: amount,
@@ -26,6 +27,7 @@ export const orderReply = z
     status: z.enum(statuses),
     inventoryStatus: z.enum(inventoryStatuses),
     paymentStatus: z.enum(paymentStatuses),
+    trackingNumber: z.string().optional(),
     version: z.number().int(),
     history: z.array(
       z.object({
@@ -62,6 +64,7 @@ export const orderView = (order: Order) => ({
   orderNumber: order.orderNumber,
   userId: order.userId,
   saleId: order.saleId,
+  ...(order.merchantId && { merchantId: order.merchantId }),
   items: itemsView(order),
   subtotal: toWire(order.subtotal),
   taxAmount: toWire(order.taxAmount),
@@ -75,6 +78,7 @@ export const orderView = (order: Order) => ({
   status: order.status,
   inventoryStatus: order.inventoryStatus,
   paymentStatus: order.paymentStatus,
+  ...(order.trackingNumber && { trackingNumber: order.trackingNumber }),
   version: order.version,
   history: order.history.map(({ version, from, to, at, reason, cancelled }) => ({
     version,

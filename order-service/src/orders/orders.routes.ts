@@ -5,6 +5,7 @@ import { route, type Route } from '@quicksale/shared/http';
 import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
 import { objectId, orderItems } from '@quicksale/shared/orders';
 import { cancelOrder, type CancelOrderDeps } from './cancel-order.ts';
+import { linkTo } from './next-link.ts';
 import { orderReply, orderView } from './order-view.ts';
 import { readOrder, type ReadOrderDeps } from './read-order.ts';
 
@@ -81,7 +82,8 @@ export function orderRoutes(deps: OrderRoutesDeps): Route[] {
           ...(saleId && { saleId }),
           ...(cursor && { before: cursor }),
         });
-        const next = found.next && nextLink({ limit, status, saleId, cursor: found.next });
+        const next =
+          found.next && linkTo('/api/orders', { limit, status, saleId, cursor: found.next });
         return {
           status: 200,
           ...(next && { headers: { Link: `<${next}>; rel="next"` } }),
@@ -153,11 +155,4 @@ function cancelRoute(deps: CancelOrderDeps, method: 'post' | 'delete'): Route {
       }
     },
   );
-}
-
-function nextLink(query: Record<string, string | number | undefined>): string {
-  const pairs = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)] as [string, string]],
-  );
-  return `/api/orders?${new URLSearchParams(pairs).toString()}`;
 }

@@ -17,7 +17,7 @@ export { createMongoOrderStore, createOrderIndexes } from './mongo-order-store.t
 export { orderCreatedEvent, orderStatusEvent } from './order-events.ts';
 export { orderFromHold } from './order-from-hold.ts';
 export { objectId, orderItems } from './order-items.ts';
-export type { InsertOutcome, OrderPage, OrderStore } from './order-store.ts';
+export type { InsertOutcome, MerchantOrdersFilter, OrderPage, OrderStore } from './order-store.ts';
 export {
   cancelledUnits,
   mayBecome,

@@ -1,7 +1,7 @@
 import type { OrderChange } from './order-step.ts';
 import { firstScanAfter } from './order-from-hold.ts';
 import type { Order } from './order.ts';
-import type { InsertOutcome, OrderStore } from './order-store.ts';
+import type { InsertOutcome, OrderPage, OrderStore } from './order-store.ts';
 
 /**
  * The order store in memory, with the same unique keys as MongoDB's: for tests and for simulating
@@ -55,17 +55,32 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
     findOwn: async (userId, id) =>
       where((o) => o.id === id && o.userId === userId && o.kind === 'order')[0],
     listOwn: async (userId, { status, saleId, before, limit }) => {
-      const found = where(
-        (order) =>
-          order.userId === userId &&
-          order.kind === 'order' &&
-          (!before || order.id < before) &&
-          (!status || order.status === status) &&
-          (!saleId || order.saleId === saleId),
-      ).sort((a, b) => (a.id < b.id ? 1 : -1));
-      const page = found.slice(0, limit);
-      return { orders: page, next: found.length > limit ? page.at(-1)?.id : undefined };
+      return pageOf(
+        where(
+          (order) =>
+            order.userId === userId &&
+            order.kind === 'order' &&
+            (!before || order.id < before) &&
+            (!status || order.status === status) &&
+            (!saleId || order.saleId === saleId),
+        ),
+        limit,
+      );
     },
+    listOfMerchant: async ({ merchantId, status, saleId, from, to, before, limit }) =>
+      pageOf(
+        where(
+          (order) =>
+            order.kind === 'order' &&
+            (!merchantId || order.merchantId === merchantId) &&
+            (!before || order.id < before) &&
+            (!status || order.status === status) &&
+            (!saleId || order.saleId === saleId) &&
+            (!from || order.createdAt >= from) &&
+            (!to || order.createdAt < to),
+        ),
+        limit,
+      ),
     applyChanges: async (changes) => {
       let matched = 0;
       for (const { id, change } of changes) {
@@ -110,6 +125,12 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
       }
     },
   };
+}
+
+function pageOf(found: Order[], limit: number): OrderPage {
+  const sorted = found.sort((a, b) => (a.id < b.id ? 1 : -1));
+  const page = sorted.slice(0, limit);
+  return { orders: page, next: sorted.length > limit ? page.at(-1)?.id : undefined };
 }
 
 function applyChange(order: Order, change: OrderChange): Order {

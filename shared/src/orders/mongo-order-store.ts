@@ -10,9 +10,8 @@ import { unavailable } from '../errors/index.ts';
 import type { OrderChange } from './order-step.ts';
 import { firstScanAfter } from './order-from-hold.ts';
 import type { Order } from './order.ts';
+import { findOfMerchant, type OrderDocument } from './mongo-merchant-orders.ts';
 import type { InsertOutcome, OrderStore } from './order-store.ts';
-
-type OrderDocument = Omit<Order, 'id'> & { _id: driver.ObjectId };
 
 const collectionName = 'orders';
 
@@ -41,6 +40,11 @@ export function createOrderIndexes(mongo: Mongo): Promise<void> {
     {
       key: { merchantId: 1, _id: 1 },
       name: 'merchantId_1__id_1',
+      partialFilterExpression: { merchantId: { $exists: true } },
+    },
+    {
+      key: { merchantId: 1, status: 1, _id: 1 },
+      name: 'merchantId_1_status_1__id_1',
       partialFilterExpression: { merchantId: { $exists: true } },
     },
   ]);
@@ -137,6 +141,11 @@ export function createMongoOrderStore(mongo: Mongo): OrderStore {
       );
       const page = documents.slice(0, limit).map(fromDocument);
       return { orders: page, next: documents.length > limit ? page.at(-1)?.id : undefined };
+    },
+
+    listOfMerchant: async (filter) => {
+      const { documents, next } = await guarded(findOfMerchant(orders(), filter));
+      return { orders: documents.map(fromDocument), next };
     },
 
     applyChanges: async (changes) => {

@@ -15,6 +15,19 @@ export interface OrderPage {
   next: string | undefined;
 }
 
+/** Which buyers' orders a merchant, or whoever may see all of them, asks for. */
+export interface MerchantOrdersFilter {
+  /** Those of all merchants when absent. */
+  merchantId?: string;
+  status?: Order['status'];
+  saleId?: string;
+  /** Placed at this time or later, and before that one. */
+  from?: Date;
+  to?: Date;
+  before?: string;
+  limit: number;
+}
+
 /**
  * Orders in MongoDB. Everything throws AppError `dependency-unavailable` when the store is away: the
  * outcome of a write is then unknown.
@@ -38,6 +51,8 @@ export interface OrderStore {
     userId: string,
     filter: { status?: string; saleId?: string; before?: string; limit: number },
   ): Promise<OrderPage>;
+  /** Buyers' orders of a merchant's products, newest first; never one of the house. */
+  listOfMerchant(filter: MerchantOrdersFilter): Promise<OrderPage>;
   /** Compare-and-set of many orders; resolves to how many had the version that was asked for. */
   applyChanges(
     changes: readonly { id: string; change: OrderChange }[],

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { applyFact, asCreated } from '../orders/apply-fact.ts';
 import type { InventoryFact } from '../orders/facts.ts';
 import type { Order } from '../orders/order.ts';
-import type { OrderStore } from '../orders/order-store.ts';
+import type { MerchantOrdersFilter, OrderStore } from '../orders/order-store.ts';
 import { givenOrder, newId } from './orders.ts';
 
 /** What every order store has to do; run against the one in memory and the one in MongoDB. */
@@ -90,6 +90,77 @@ export function orderStoreSuite(store: () => OrderStore): void {
       expect(rest.next).toBeUndefined();
       const none = await store().listOwn(userId, { limit: 3, status: 'CONFIRMED' });
       expect(none.orders).toEqual([]);
+    });
+  });
+
+  describe('listOfMerchant', () => {
+    const ofMerchant = (merchantId: string, rest: Partial<Order> = {}): Order => ({
+      ...givenOrder(),
+      merchantId,
+      ...rest,
+    });
+    const newestFirst = (orders: readonly Order[]) =>
+      orders
+        .map(({ id }) => id)
+        .sort()
+        .reverse();
+
+    async function listAll(filter: Omit<MerchantOrdersFilter, 'limit'>, limit: number) {
+      const pages: string[][] = [];
+      let before: string | undefined;
+      do {
+        const page = await store().listOfMerchant({ ...filter, limit, ...(before && { before }) });
+        pages.push(page.orders.map(({ id }) => id));
+        before = page.next;
+      } while (before);
+      return pages;
+    }
+
+    it('pages through the orders of one merchant, newest first, however old they are', async () => {
+      const merchantId = newId();
+      const hour = 3_600_000;
+      const ages = [0, 1, 2, 30 * 24, 31 * 24, 20 * 365 * 24].map((hours) => hours * hour);
+      const own = ages.map((age) => {
+        const second = Math.floor((Date.now() - age) / 1_000).toString(16);
+        return ofMerchant(merchantId, { id: second.padStart(8, '0') + newId().slice(8) });
+      });
+      const house = { ...givenOrder({ house: { by: newId(), reason: 'damage' } }), merchantId };
+      await store().insertMany([...own, ofMerchant(newId()), house]);
+      const pages = await listAll({ merchantId }, 4);
+      expect(pages).toEqual([newestFirst(own).slice(0, 4), newestFirst(own).slice(4)]);
+      expect(await listAll({ merchantId: newId() }, 4)).toEqual([[]]);
+    });
+
+    it('filters by status, sale and time', async () => {
+      const [merchantId, saleId] = [newId(), newId()];
+      const at = (day: number) => ({ createdAt: new Date(Date.UTC(2026, 1, day)) });
+      const dated = (day: number, rest: Partial<Order> = {}) =>
+        ofMerchant(merchantId, {
+          ...at(day),
+          id: Math.floor(Date.UTC(2026, 1, day) / 1_000).toString(16) + newId().slice(8),
+          ...rest,
+        });
+      const [first, second, third] = [dated(1), dated(2, { status: 'SHIPPED' }), dated(3)];
+      const elsewhere = { ...dated(2, { saleId }), status: 'SHIPPED' } as const;
+      await store().insertMany([first, second, third, elsewhere]);
+      const find = async (filter: Omit<MerchantOrdersFilter, 'limit'>) =>
+        (await listAll({ merchantId, ...filter }, 10)).flat();
+      expect(await find({})).toEqual(newestFirst([first, second, third, elsewhere]));
+      expect(await find({ status: 'SHIPPED' })).toEqual(newestFirst([second, elsewhere]));
+      expect(await find({ status: 'SHIPPED', saleId })).toEqual([elsewhere.id]);
+      expect(await find({ saleId })).toEqual([elsewhere.id]);
+      expect(await find({ status: 'REFUNDED' })).toEqual([]);
+      const [from, to] = [at(2).createdAt, at(3).createdAt];
+      expect(await find({ from })).toEqual(newestFirst([second, elsewhere, third]));
+      expect(await find({ to })).toEqual(newestFirst([first, second, elsewhere]));
+      expect(await find({ from, to })).toEqual(newestFirst([second, elsewhere]));
+    });
+
+    it('shows those of all merchants to whoever names none', async () => {
+      const saleId = newId();
+      const orders = [ofMerchant(newId(), { saleId }), ofMerchant(newId(), { saleId })];
+      await store().insertMany(orders);
+      expect((await listAll({ saleId }, 1)).flat()).toEqual(newestFirst(orders));
     });
   });
 
