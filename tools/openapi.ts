@@ -24,6 +24,7 @@ const tags: readonly [path: RegExp, tag: string][] = [
   [/^\/api\/inventory\//, 'Holds'],
   [/^\/api\/sales/, 'Sales'],
   [/^\/api\/orders/, 'Orders'],
+  [/^\/api\/cart/, 'Cart'],
 ];
 
 const description = `A flash-sale shop. Sign in, find a product, \`POST /api/orders\` with an \`Idempotency-Key\`, and follow the

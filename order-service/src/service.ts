@@ -37,6 +37,8 @@ import {
   ledgerKeys,
 } from '@quicksale/shared/stock-ledger';
 import manifest from '../package.json' with { type: 'json' };
+import { createCheckoutIndexes, createMongoCheckoutPlans } from './cart/mongo-checkout-plans.ts';
+import { createMongoCartStore } from './cart/mongo-cart-store.ts';
 import type { OrderServiceConfig } from './config.ts';
 import { createExpiryMetrics } from './expiry/expiry-metrics.ts';
 import { createExpirySweep } from './expiry/sweep-due.ts';
@@ -175,7 +177,10 @@ export function buildService(
         clock,
       }),
     answerOnce: createAnswerOnce({ store: createMongoAnswerStore(mongo), clock, random }),
-    routes: publicRoutes({ ...intake, relay, releaseUnits, shipUnits, repay }),
+    routes: publicRoutes({
+      ...{ ...intake, relay, releaseUnits, shipUnits, repay },
+      ...{ carts: createMongoCartStore(mongo), plans: createMongoCheckoutPlans(mongo) },
+    }),
   });
   const http = httpPart({ app, port: config.port, host: config.host });
 
@@ -199,6 +204,11 @@ export function buildService(
       {
         name: 'answer indexes',
         start: () => createAnswerIndexes(mongo),
+        stop: async () => undefined,
+      },
+      {
+        name: 'checkout indexes',
+        start: () => createCheckoutIndexes(mongo),
         stop: async () => undefined,
       },
       redis,
