@@ -23,8 +23,12 @@ export interface CartClient {
 }
 
 /** The cart of one buyer, through one service. */
-export function cartOf({ request }: Pick<OrderClient, 'request'>, userId: string): CartClient {
-  const asBuyer = (test: supertest.Test) => test.set('Authorization', `Bearer user-${userId}`);
+export function cartOf(
+  { request }: Pick<OrderClient, 'request'>,
+  userId: string,
+  token = `user-${userId}`,
+): CartClient {
+  const asBuyer = (test: supertest.Test) => test.set('Authorization', `Bearer ${token}`);
   return {
     read: async () => (await asBuyer(request.get('/api/cart')).expect(200)).body,
     put: ({ quantity = 1, ...item }) =>
