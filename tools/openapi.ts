@@ -27,6 +27,7 @@ const tags: readonly [path: RegExp, tag: string][] = [
   [/^\/api\/orders/, 'Orders'],
   [/^\/api\/payments\//, 'Payments'],
   [/^\/api\/merchant\//, 'Merchant'],
+  [/^\/api\/cart/, 'Cart'],
 ];
 
 const description = `A flash-sale shop. Sign in, find a product, \`POST /api/orders\` with an \`Idempotency-Key\`, and follow the

@@ -72,6 +72,12 @@ const access: Readonly<Record<string, Access | 'internal'>> = {
   'GET /api/merchant/orders': merchantsAndSupport,
   'GET /api/merchant/orders/:id': merchantsAndSupport,
   'GET /api/merchant/orders.csv': merchantsAndSupport,
+  'GET /api/cart': ['CUSTOMER'],
+  'POST /api/cart/items': ['CUSTOMER'],
+  'PUT /api/cart/items/:productId': ['CUSTOMER'],
+  'DELETE /api/cart/items/:productId': ['CUSTOMER'],
+  'DELETE /api/cart': ['CUSTOMER'],
+  'POST /api/cart/checkout': ['CUSTOMER'],
   'POST /internal/house-orders': 'internal',
   'POST /internal/sales/:id/record': 'internal',
 };
@@ -135,7 +141,7 @@ describe('every route of every service', () => {
     admin = asAdminApp(routes.filter(isInternal));
   });
 
-  const pathOf = (name: string) => (name.split(' ')[1] ?? '').replaceAll(':id', '0'.repeat(24));
+  const pathOf = (name: string) => (name.split(' ')[1] ?? '').replaceAll(/:\w+/g, '0'.repeat(24));
   const send = (to: Express, name: string, headers: Record<string, string>) => {
     const method = (name.split(' ')[0] ?? '').toLowerCase() as 'get' | 'post';
     return request(to)[method](pathOf(name)).set(headers);

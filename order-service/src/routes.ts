@@ -1,4 +1,5 @@
 import type { Route } from '@quicksale/shared/http';
+import { cartRoutes, type CartRoutesDeps } from './cart/cart.routes.ts';
 import { merchantOrderRoutes } from './fulfilment/merchant-orders.routes.ts';
 import { updateStatusRoutes } from './fulfilment/update-status.routes.ts';
 import { intakeRoutes } from './intake/intake.routes.ts';
@@ -15,6 +16,7 @@ import { settingsRoutes, type SettingsRoutesDeps } from './pricing/settings.rout
 /** What the public routes need. */
 export type PublicRoutesDeps = PlaceOrderDeps &
   OrderRoutesDeps &
+  CartRoutesDeps &
   PaymentRoutesDeps &
   MethodRoutesDeps &
   ReceiveEventDeps &
@@ -25,6 +27,7 @@ export type PublicRoutesDeps = PlaceOrderDeps &
 export const publicRoutes = (deps: PublicRoutesDeps): Route[] => [
   ...intakeRoutes(deps),
   ...orderRoutes(deps),
+  ...cartRoutes(deps),
   ...paymentRoutes(deps),
   ...paymentMethodRoutes(deps),
   ...paymentWebhookRoutes(deps),

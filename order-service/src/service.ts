@@ -37,6 +37,8 @@ import {
   ledgerKeys,
 } from '@quicksale/shared/stock-ledger';
 import manifest from '../package.json' with { type: 'json' };
+import { createCheckoutIndexes, createMongoCheckoutPlans } from './cart/mongo-checkout-plans.ts';
+import { createMongoCartStore } from './cart/mongo-cart-store.ts';
 import type { OrderServiceConfig } from './config.ts';
 import { createExpiryMetrics } from './expiry/expiry-metrics.ts';
 import { createExpirySweep } from './expiry/sweep-due.ts';
@@ -185,6 +187,7 @@ export function buildService(
     routes: publicRoutes({
       ...{ ...payments.routes, ...prices, ...intake },
       ...{ relay, releaseUnits, shipUnits, repay },
+      ...{ carts: createMongoCartStore(mongo), plans: createMongoCheckoutPlans(mongo) },
     }),
   });
   const http = httpPart({ app, port: config.port, host: config.host });
@@ -212,6 +215,11 @@ export function buildService(
         stop: async () => undefined,
       },
       prices.indexes,
+      {
+        name: 'checkout indexes',
+        start: () => createCheckoutIndexes(mongo),
+        stop: async () => undefined,
+      },
       redis,
       {
         name: 'shard count',

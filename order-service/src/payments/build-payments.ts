@@ -21,6 +21,7 @@ import {
 } from './simulator/mongo-simulated-payments.ts';
 import { createSimulator } from './simulator/simulator.ts';
 import { createWebhookSender } from './simulator/webhook-sender.ts';
+import { createStripeProvider } from './stripe/stripe-provider.ts';
 
 export interface Payments {
   /** What the routes need beside what intake has. */
@@ -92,11 +93,20 @@ function chooseProvider(deps: BuildDeps): { provider: PaymentProvider; parts: Pa
     throw new ConfigError(['PAYMENT_PROVIDER is not set: production has no default']);
   switch (config.paymentProvider) {
     case 'stripe':
-      throw new ConfigError(['PAYMENT_PROVIDER: stripe is not there yet']);
+      return { provider: buildStripe(deps), parts: [] };
     case 'simulator':
     case undefined:
       return buildSimulator(deps);
   }
+}
+
+function buildStripe({ config, log }: BuildDeps): PaymentProvider {
+  return createStripeProvider({
+    secretKey: config.stripeSecretKey,
+    webhookSecret: config.stripeWebhookSecret,
+    apiUrl: config.stripeApiUrl,
+    log,
+  });
 }
 
 function buildSimulator(deps: BuildDeps): { provider: PaymentProvider; parts: Part[] } {

@@ -203,6 +203,26 @@ export const errorRegistry = {
     title: 'The hold no longer exists',
     advice: 'It was used, given back, or its deadline has passed. Put the units aside again.',
   },
+  'price-changed': {
+    kind: 'conflict',
+    status: 409,
+    title: 'Prices have changed',
+    advice:
+      '`products` says what each cost when you were last told, and what it costs now. The cart has the new prices: check out again with a new key if you agree.',
+  },
+  'cart-empty': {
+    kind: 'conflict',
+    status: 409,
+    title: 'The cart is empty',
+    advice:
+      'Put something into it first. What an earlier checkout has ordered is among your orders.',
+  },
+  'cart-limit-reached': {
+    kind: 'conflict',
+    status: 409,
+    title: 'The cart takes no more of this',
+    advice: '`detail` says of what, and `most` how many it takes.',
+  },
   'version-conflict': {
     kind: 'conflict',
     status: 412,

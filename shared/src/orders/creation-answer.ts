@@ -42,28 +42,28 @@ export const creationReply = z
  * Body of the 201 of POST /api/orders, as the bytes that are sent. Only facts of the creation are in
  * it, so a replay years later is the same to the byte.
  */
-export function creationAnswer(order: Order): string {
-  return JSON.stringify({
-    message: 'Order created successfully',
-    order: {
-      _id: order.id,
-      orderNumber: order.orderNumber,
-      userId: order.userId,
-      saleId: order.saleId,
-      items: order.items.map(wireItem),
-      totalAmount: toWire(order.totalAmount),
-      currency: order.currency,
-      status: 'PENDING',
-      inventoryStatus: 'PENDING',
-      idempotencyKey: order.idempotencyKey,
-      createdAt: order.createdAt.toISOString(),
-      reservation: {
-        expiresAt: order.expiresAt?.toISOString() ?? null,
-        units: order.items.reduce((sum, item) => sum + item.quantity, 0),
-      },
+export const creationAnswer = (order: Order): string =>
+  JSON.stringify({ message: 'Order created successfully', order: createdOrder(order) });
+
+/** An order as it was created. */
+export const createdOrder = (order: Order) =>
+  ({
+    _id: order.id,
+    orderNumber: order.orderNumber,
+    userId: order.userId,
+    saleId: order.saleId,
+    items: order.items.map(wireItem),
+    totalAmount: toWire(order.totalAmount),
+    currency: order.currency,
+    status: 'PENDING',
+    inventoryStatus: 'PENDING',
+    idempotencyKey: order.idempotencyKey,
+    createdAt: order.createdAt.toISOString(),
+    reservation: {
+      expiresAt: order.expiresAt?.toISOString() ?? null,
+      units: order.items.reduce((sum, item) => sum + item.quantity, 0),
     },
-  });
-}
+  }) as const;
 
 /** An item as clients see it. */
 export const wireItem = (item: Order['items'][number]) => ({

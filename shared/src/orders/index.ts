@@ -10,7 +10,13 @@ export {
 export { amountDue, priceOrder } from './pricing.ts';
 export type { DiscountTerms, PricingTerms } from './pricing-terms.ts';
 export { address } from './address.ts';
-export { creationAnswer, creationReply, itemReply, wireItem } from './creation-answer.ts';
+export {
+  createdOrder,
+  creationAnswer,
+  creationReply,
+  itemReply,
+  wireItem,
+} from './creation-answer.ts';
 export { holdFromOrder, type RecordedOrder } from './hold-from-order.ts';
 export { createMemoryOrderStore } from './memory-order-store.ts';
 export { createMongoOrderStore, createOrderIndexes } from './mongo-order-store.ts';

@@ -13,6 +13,7 @@ export type {
   LedgerEntry,
   LedgerRefusal,
   OrderUnits,
+  PricedStock,
   ProductCounters,
   ReserveReply,
   ReserveRequest,

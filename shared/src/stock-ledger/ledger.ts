@@ -87,6 +87,11 @@ export interface ShownStock {
   available: number;
 }
 
+/** A product as it can be ordered at this moment; the price in minor units. */
+export interface PricedStock extends ShownStock {
+  price: number;
+}
+
 /**
  * The stock ledger: numbered units per sale and product, and who holds them. Every call is for one
  * sale (or one shard) and happens as a whole or not at all. All methods throw AppError
@@ -167,6 +172,13 @@ export interface StockLedger {
   shownStock(
     products: readonly { saleId: string; productId: string }[],
   ): Promise<(ShownStock | null)[]>;
+  /**
+   * Price and stock of products, in one round trip; null where the sale does not sell the product: it
+   * has no line or no price, or is away in another sale.
+   */
+  pricedStock(
+    products: readonly { saleId: string; productId: string }[],
+  ): Promise<(PricedStock | null)[]>;
   /** Milliseconds since the epoch by the clock that decides whether the sale is open. */
   clock(saleId: string): Promise<number>;
   shards: number;

@@ -33,6 +33,8 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   const dueOf = (saleId: string) => setOf(due, keys.sale(saleId).due);
   const unrecordedOf = (saleId: string) => setOf(unrecorded, keys.sale(saleId).unrecorded);
   const state = { keys, sales, idem, dueOf, unrecordedOf };
+  const lineOf = (saleId: string, productId: string) =>
+    sales.get(saleId)?.lines.get(productId) ?? {};
   const openSale = (saleId: string) => {
     const sale = sales.get(saleId);
     return sale && !sale.settings.fenced ? sale : undefined;
@@ -337,6 +339,13 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
       return { due: ofSale(dueOf(saleId)), unrecorded: ofSale(unrecordedOf(saleId)) };
     },
     peekHolds: (saleId, orderIds) => orderIds.map((id) => sales.get(saleId)?.holds.get(id)),
+    pricedStock: (products) =>
+      products.map(({ saleId, productId }) => {
+        const { last, gone = 0, available = 0, price, away } = lineOf(saleId, productId);
+        if (last === undefined || price === undefined || away) return null;
+        const stock = last - gone;
+        return { stock, reserved: stock - available, available, price };
+      }),
     snapshot(saleId) {
       const sale = sales.get(saleId);
       if (!sale) return 'unknown_sale';

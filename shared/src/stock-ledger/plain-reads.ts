@@ -1,7 +1,8 @@
-import { askByKey, type RedisServers } from '../redis/index.ts';
+import { unavailable } from '../errors/index.ts';
+import { askByKey, type Answer, type RedisServers } from '../redis/index.ts';
 import { parseHoldRecord, type HoldRecord } from './hold-record.ts';
 import type { LedgerKeys } from './keys.ts';
-import type { SaleState } from './ledger.ts';
+import type { PricedStock, SaleState, ShownStock } from './ledger.ts';
 
 /** Entries that one command looks at: it must not keep the server busy. */
 const entriesPerRead = 1_000;
@@ -89,4 +90,62 @@ export async function peekHolds(
     });
   }
   return records;
+}
+
+interface Place {
+  saleId: string;
+  productId: string;
+}
+
+/** Some counters of each product, in one pipeline per server. */
+const readCounters = (
+  servers: RedisServers,
+  keys: LedgerKeys,
+  { products, counters }: { products: readonly Place[]; counters: readonly string[] },
+): Promise<Answer[]> =>
+  askByKey(
+    servers,
+    products.map(({ saleId, productId }) => [
+      'hmget',
+      keys.sale(saleId).stock,
+      ...counters.map((counter) => `${productId}:${counter}`),
+    ]),
+  );
+
+type Counter = string | null | undefined;
+
+/** Stock as pages show it: that of servers that are away is not known. */
+export async function shownStock(
+  servers: RedisServers,
+  keys: LedgerKeys,
+  products: readonly Place[],
+): Promise<(ShownStock | null)[]> {
+  const counters = ['last', 'gone', 'available'];
+  const lines = await readCounters(servers, keys, { products, counters });
+  const failed = lines.filter((line) => line.error !== undefined);
+  if (failed.length > 0 && failed.length === lines.length)
+    throw unavailable('The stock ledger is not reachable', failed[0]?.error);
+  return lines.map((line) => (line.error === undefined ? asShown(line.reply as Counter[]) : null));
+}
+
+/** Price and stock of what can be ordered: whoever does not know all of it must ask again. */
+export async function pricedStock(
+  servers: RedisServers,
+  keys: LedgerKeys,
+  products: readonly Place[],
+): Promise<(PricedStock | null)[]> {
+  const counters = ['last', 'gone', 'available', 'price', 'away'];
+  const lines = await readCounters(servers, keys, { products, counters });
+  return lines.map(({ error, reply }) => {
+    if (error !== undefined) throw unavailable('The stock ledger is not reachable', error);
+    const [last, gone, available, price, away] = reply as Counter[];
+    const stock = asShown([last, gone, available]);
+    return stock && price != null && away !== '1' ? { ...stock, price: Number(price) } : null;
+  });
+}
+
+function asShown([last, gone, left]: readonly Counter[]): ShownStock | null {
+  if (last == null) return null;
+  const stock = Number(last) - Number(gone);
+  return { stock, reserved: stock - Number(left), available: Number(left) };
 }

@@ -1,6 +1,6 @@
 import type { Counter } from '@prometheus-io/client';
 import { unavailable } from '../errors/index.ts';
-import { askByKey, type RedisServers } from '../redis/index.ts';
+import type { RedisServers } from '../redis/index.ts';
 import { findKeys } from './find-keys.ts';
 import { parseHoldRecord } from './hold-record.ts';
 import type { LedgerKeys } from './keys.ts';
@@ -10,10 +10,9 @@ import type {
   OrderUnits,
   ProductCounters,
   SaleSnapshot,
-  ShownStock,
   StockLedger,
 } from './ledger.ts';
-import { markedOrders, peekHolds, saleStates } from './plain-reads.ts';
+import { markedOrders, peekHolds, pricedStock, saleStates, shownStock } from './plain-reads.ts';
 import { productsOf as productsOfStep, rebuildArguments } from './rebuild-step.ts';
 import { orderArguments, parseReserveReply, productsOf } from './reserve-call.ts';
 import { ledgerScripts, type LedgerScripts, type StatusReply } from './scripts.ts';
@@ -233,22 +232,8 @@ export function createRedisStockLedger(options: {
       const [seconds, microseconds] = await guarded(client.time());
       return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
     },
-    shownStock: async (products) => {
-      const lines = await askByKey(
-        connection,
-        products.map(({ saleId, productId: id }) => [
-          'hmget',
-          keys.sale(saleId).stock,
-          ...[`${id}:last`, `${id}:gone`, `${id}:available`],
-        ]),
-      );
-      const failed = lines.filter((line) => line.error !== undefined);
-      if (failed.length > 0 && failed.length === lines.length)
-        throw unavailable('The stock ledger is not reachable', failed[0]?.error);
-      return lines.map((line) =>
-        line.error === undefined ? shownStock(line.reply as (string | null)[]) : null,
-      );
-    },
+    shownStock: (products) => shownStock(connection, keys, products),
+    pricedStock: (products) => pricedStock(connection, keys, products),
   };
 }
 
@@ -295,12 +280,6 @@ async function guarded<T>(command: Promise<T>): Promise<T> {
   } catch (error) {
     throw unavailable('The stock ledger is not reachable', error);
   }
-}
-
-function shownStock([last, gone, left]: readonly (string | null | undefined)[]): ShownStock | null {
-  if (last == null) return null;
-  const stock = Number(last) - Number(gone);
-  return { stock, reserved: stock - Number(left), available: Number(left) };
 }
 
 function parseCounters(flat: readonly string[]): Record<string, ProductCounters> {

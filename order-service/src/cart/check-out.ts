@@ -1,0 +1,149 @@
+import { AppError } from '@quicksale/shared/errors';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
+import type { Address, Order } from '@quicksale/shared/orders';
+import { faultPoint } from '@quicksale/shared/process';
+import { changeCart } from './change-cart.ts';
+import {
+  checkoutScope,
+  planCheckout,
+  type CheckoutPlan,
+  type PlannedItem,
+  type PriceChange,
+} from './checkout-plan.ts';
+import { claimCart, type ClaimCartDeps } from './claim-cart.ts';
+import { orderSale, type OrderSaleDeps, type SaleOutcome } from './order-sale.ts';
+import { readProducts, type ReadProductsDeps } from './read-products.ts';
+import { settleCheckout, type CheckoutOutcome } from './settle-checkout.ts';
+
+export type CheckOutDeps = OrderSaleDeps & ClaimCartDeps & ReadProductsDeps;
+
+export interface CheckOutInput {
+  userId: string;
+  /** The Idempotency-Key. */
+  key: string;
+  body: { shippingAddress?: Address | undefined; billingAddress?: Address | undefined };
+}
+
+/** A sale, or what is sold nowhere, of which there is no order. */
+export interface RefusedSale {
+  saleId: string | null;
+  items: readonly PlannedItem[];
+  error: AppError;
+}
+
+export type CheckOutResult =
+  /** Some orders, and what was refused beside them; or none, and at least one refusal. */
+  | { status: 'done'; orders: readonly Order[]; refused: readonly RefusedSale[] }
+  | { status: 'price_changed'; changes: readonly PriceChange[] }
+  | { status: 'empty' }
+  | { status: 'busy' }
+  | { status: 'key_reused' }
+  /** What has become of it is not certain: the same key completes it. */
+  | { status: 'unknown'; error: AppError };
+
+/**
+ * Orders what is in a buyer's cart, one order for each sale, at the prices that the buyer was told.
+ * What it is for is frozen under its key first. So it may be executed again after a crash, by
+ * whomever and however often: each order is made once, and taken off the cart once. Throws AppError
+ * `dependency-unavailable` when a store is away; the same key may then be used again.
+ */
+export async function checkOut(
+  deps: CheckOutDeps,
+  { userId, key, body }: CheckOutInput,
+): Promise<CheckOutResult> {
+  const digest = idempotencyDigest({ userId, route: checkoutScope, key });
+  const fingerprint = requestFingerprint(body);
+  const found = await findPlan(deps, { userId, key, body }, { digest, fingerprint });
+  if (found.status !== 'planned') return found;
+  const { plan } = found;
+  if (plan.fingerprint !== fingerprint) return { status: 'key_reused' };
+  if (plan.changes.length > 0) {
+    await settle(deps, plan, { ...nothing, changes: plan.changes, isOver: true });
+    return { status: 'price_changed', changes: plan.changes };
+  }
+  const outcomes = await Promise.all(plan.sales.map((sale) => orderSale(deps, plan, sale)));
+  faultPoint('after-checkout-ordered');
+  const unknown = outcomes.find((one) => one.kind === 'unknown');
+  await settle(deps, plan, { ...cartOutcome(outcomes), isOver: !unknown });
+  faultPoint('after-checkout-cleared');
+  if (unknown) return { status: 'unknown', error: unknown.error };
+  return {
+    status: 'done',
+    orders: outcomes.flatMap((one) => (one.kind === 'ordered' ? [one.order] : [])),
+    refused: [...outcomes.flatMap(refusedSale), ...unsold(plan)],
+  };
+}
+
+type FoundPlan = { status: 'planned'; plan: CheckoutPlan } | { status: 'empty' | 'busy' };
+
+/** The plan of this key: the one that there is, or a new one for what is in the cart now. */
+async function findPlan(
+  deps: CheckOutDeps,
+  { userId, key, body }: CheckOutInput,
+  request: { digest: string; fingerprint: string },
+): Promise<FoundPlan> {
+  const { digest } = request;
+  const earlier = await deps.plans.find(digest);
+  const claimed = await claimCart(deps, userId, { digest, isPlanned: earlier !== undefined });
+  if (earlier && claimed.status !== 'busy') return { status: 'planned', plan: earlier };
+  if (claimed.status === 'empty') {
+    // A twin may have planned, ordered and cleared it since.
+    const plan = await deps.plans.find(digest);
+    return plan ? { status: 'planned', plan } : claimed;
+  }
+  if (claimed.status === 'busy') return claimed;
+  const { cart } = claimed;
+  const products = await readProducts(
+    deps,
+    cart.items.map(({ productId }) => productId),
+  );
+  const { shippingAddress, billingAddress } = body;
+  const plan = planCheckout(
+    {
+      ...request,
+      key,
+      ...(shippingAddress && { shippingAddress }),
+      ...(billingAddress && { billingAddress }),
+    },
+    cart,
+    { products, createdAt: new Date(deps.clock.now()) },
+  );
+  const kept = await deps.plans.keep(plan);
+  faultPoint('after-checkout-planned');
+  return { status: 'planned', plan: kept };
+}
+
+async function settle(
+  deps: CheckOutDeps,
+  plan: CheckoutPlan,
+  outcome: CheckoutOutcome,
+): Promise<void> {
+  await changeCart(deps, plan.userId, (cart) => ({
+    status: 'settled',
+    cart: settleCheckout(cart, plan, outcome),
+  }));
+}
+
+const nothing = { ordered: [], spentHolds: new Set<string>(), changes: [] };
+
+function cartOutcome(outcomes: readonly SaleOutcome[]): Omit<CheckoutOutcome, 'isOver'> {
+  const ordered = outcomes.flatMap((one) => (one.kind === 'ordered' ? [one.sale] : []));
+  const refused = outcomes.filter((one) => one.kind === 'refused');
+  const withoutHold = refused.filter(({ error }) => error.code === 'hold-gone');
+  const spent = [...ordered, ...withoutHold.map(({ sale }) => sale)];
+  return {
+    ordered,
+    spentHolds: new Set(spent.flatMap(({ holdId }) => holdId ?? [])),
+    changes: refused.flatMap(({ changes = [] }) => changes),
+  };
+}
+
+const refusedSale = (outcome: SaleOutcome): RefusedSale[] =>
+  outcome.kind === 'refused' ? [{ ...outcome.sale, error: outcome.error }] : [];
+
+function unsold({ unsold: items }: CheckoutPlan): RefusedSale[] {
+  const [first] = items;
+  if (!first) return [];
+  const error = new AppError('unknown-product', { extensions: { productId: first.productId } });
+  return [{ saleId: null, items, error }];
+}
