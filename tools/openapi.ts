@@ -13,7 +13,7 @@ const nothing = new Proxy({}, { get: () => undefined }) as never;
 
 /** Every route that can be reached through the gateway, service by service. */
 export const allRoutes: readonly Route[] = [
-  ...authRoutes({ sessions: nothing, users: nothing, keys: nothing }),
+  ...authRoutes({ sessions: nothing, users: nothing, addresses: nothing, keys: nothing }),
   ...inventoryRoutes(nothing),
   ...orderRoutes(nothing),
 ];

@@ -15,6 +15,7 @@ import {
   type Service,
 } from '@quicksale/shared/process';
 import manifest from '../package.json' with { type: 'json' };
+import { createMongoAddressStore } from './addresses/mongo-address-store.ts';
 import type { AuthServiceConfig } from './config.ts';
 import { createPasswordHasher, type Argon2 } from './passwords/password-hasher.ts';
 import { publicRoutes } from './routes.ts';
@@ -83,6 +84,7 @@ export function buildService(
         merchantSignUp: config.merchantSignUp === 'on',
       },
       users,
+      addresses: { addresses: createMongoAddressStore(mongo), clock, random },
       keys,
     }),
   });

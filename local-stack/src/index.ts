@@ -3,6 +3,7 @@ export type { Servers, ServerUrls, StartServersOptions } from './start-servers.t
 export { startLedgerCluster, type LedgerCluster } from './redis/start-ledger-cluster.ts';
 export { ledgerServerPart } from './redis/ledger-server-part.ts';
 export { obtainChromium, type BrowserProgram } from './browser/obtain-chromium.ts';
+export { stripeMockPart } from './stripe/stripe-mock-part.ts';
 export { createSupervisor, Supervisor } from './supervisor/supervisor.ts';
 export type { PartOptions } from './supervisor/part.ts';
 export { createProgressPrinter } from './progress-printer.ts';
