@@ -123,7 +123,7 @@ describe('every route of every service', () => {
     admin = asAdminApp(routes.filter(isInternal));
   });
 
-  const pathOf = (name: string) => (name.split(' ')[1] ?? '').replaceAll(':id', '0'.repeat(24));
+  const pathOf = (name: string) => (name.split(' ')[1] ?? '').replace(/:\w+/g, '0'.repeat(24));
   const send = (to: Express, name: string, headers: Record<string, string>) => {
     const method = (name.split(' ')[0] ?? '').toLowerCase() as 'get' | 'post';
     return request(to)[method](pathOf(name)).set(headers);
