@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 import type { Mongo } from '@quicksale/shared/mongo';
 import { amountDue, type Order } from '@quicksale/shared/orders';
 import { createMongoPaymentStore } from '../src/payments/mongo-payment-store.ts';
+import type { Stored } from '../src/payments/mongo-versioned-documents.ts';
 import { capturedOf, keptOf, refundedOf } from '../src/payments/payment.ts';
 import type { SimulatedPayment } from '../src/payments/simulator/simulated-payment.ts';
 
@@ -9,7 +10,7 @@ import type { SimulatedPayment } from '../src/payments/simulator/simulated-payme
 export const simulatedOf = (mongo: Mongo, orderId: string) =>
   mongo
     .db()
-    .collection<SimulatedPayment>('simulated-payments')
+    .collection<Stored<SimulatedPayment>>('simulated-payments')
     .find({ paymentId: orderId })
     .toArray();
 

@@ -3,6 +3,7 @@ import { createMongoOrderStore, type Order } from '@quicksale/shared/orders';
 import { newId } from '@quicksale/shared/testing';
 import type supertest from 'supertest';
 import { createMongoPaymentStore } from '../src/payments/mongo-payment-store.ts';
+import type { Stored } from '../src/payments/mongo-versioned-documents.ts';
 import type { Payment } from '../src/payments/payment.ts';
 import type { SimulatedPayment } from '../src/payments/simulator/simulated-payment.ts';
 import { startOrders, type OrderFixture } from './order-fixture.ts';
@@ -32,7 +33,7 @@ export interface PaymentFixture extends OrderFixture {
   get(path: string, token: string): supertest.Test;
   readOrder(order: Unpaid): Promise<Order>;
   readPayment(order: Unpaid): Promise<Payment>;
-  simulated(order: Unpaid): Promise<SimulatedPayment[]>;
+  simulated(order: Unpaid): Promise<Stored<SimulatedPayment>[]>;
   /** Asserts that provider, payment, order and ledger agree about every order of a sale. */
   expectBalance(sale: { productId: string; saleId: string }): Promise<void>;
 }

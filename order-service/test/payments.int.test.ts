@@ -7,7 +7,7 @@ jest.setTimeout(60_000);
 let fixture: PaymentFixture;
 let sale: { productId: string; saleId: string };
 beforeAll(async () => {
-  fixture = await startPayments();
+  fixture = await startPayments({ SIMULATOR_LATE_MS: '3000' });
   sale = await fixture.givenSale(1_000);
 });
 afterAll(async () => {
@@ -140,6 +140,31 @@ describe('a payment', () => {
       status: 'CANCELLED',
       paymentStatus: 'REFUNDED',
     });
+  });
+
+  it('that comes after the deadline goes back by itself', async () => {
+    const hasty = await fixture.givenSale(1, 1_000);
+    const order = await fixture.givenOrder(hasty);
+    expect((await fixture.confirm(order, 'sim_late')).status).toBe(202);
+    await eventually(async () => expect((await fixture.readOrder(order)).status).toBe('EXPIRED'));
+    await eventually(async () => {
+      expect((await fixture.readOrder(order)).paymentStatus).toBe('REFUNDED');
+      await fixture.expectBalance(hasty);
+    }, 30_000);
+    const { refunds } = await fixture.readPayment(order);
+    expect(refunds).toMatchObject([{ amount: price, reason: 'the order is EXPIRED' }]);
+    const again = await fixture.confirm(order);
+    expect([again.status, again.body.code]).toEqual([409, 'order-state-conflict']);
+  });
+
+  it('that is open when its order expires can be paid no more', async () => {
+    const hasty = await fixture.givenSale(1, 1_000);
+    const order = await fixture.givenOrder(hasty);
+    await eventually(async () => {
+      expect((await fixture.readOrder(order)).status).toBe('EXPIRED');
+      expect(await fixture.simulated(order)).toMatchObject([{ cancelledAt: expect.any(Date) }]);
+      await fixture.expectBalance(hasty);
+    }, 30_000);
   });
 
   it('is nobody else’s business', async () => {

@@ -34,8 +34,9 @@ export async function confirmPayment(
   { userId, paymentId, methodToken, digest }: ConfirmPaymentInput,
 ): Promise<ConfirmPaymentResult> {
   const { payments, provider, clock } = deps;
-  const found = await payments.find(paymentId);
+  // The order first: of one that is paid, the payment then says by which key.
   const order = await deps.orders.findOwn(userId, paymentId);
+  const found = await payments.find(paymentId);
   if (found?.userId !== userId || !order) return { status: 'not_found' };
   if (found.status === 'succeeded' && found.attempt?.digest === digest)
     return outcome(deps, found, order);
@@ -44,7 +45,7 @@ export async function confirmPayment(
   if (isAnother && found.attempts >= mostAttempts) return { status: 'too_many_attempts', order };
   const ready = await ensureIntent(deps, found, order);
   const intent = ready.intents.at(-1);
-  // An intent of another amount was paid meanwhile.
+  // The money is there already, by whatever road.
   if (ready.status === 'succeeded' || !intent) return outcome(deps, ready, order);
   const begun = await payments.change(paymentId, (one) =>
     one.intents.at(-1)?.id === intent.id ? withAttempt(one, digest, clock.now()) : undefined,

@@ -1,4 +1,4 @@
-import { mongo as driver } from 'mongoose';
+import type { mongo as driver } from 'mongoose';
 import { AppError, unavailable } from '@quicksale/shared/errors';
 import { isDuplicateOrLostRace, withDeadline, type Mongo } from '@quicksale/shared/mongo';
 import type { VersionedDocuments } from './payment-store.ts';

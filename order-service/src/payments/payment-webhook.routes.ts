@@ -16,7 +16,12 @@ export function paymentWebhookRoutes(deps: ReceiveEventDeps): Route[] {
         params: z.object({ provider: z.string() }),
         rawBody: true,
         replies: { 200: z.object({ received: z.boolean() }) },
-        errors: ['webhook-signature-invalid', 'not-found', 'dependency-unavailable'],
+        errors: [
+          'webhook-signature-invalid',
+          'payload-too-large',
+          'not-found',
+          'dependency-unavailable',
+        ],
       },
       async ({ params, body }, { header }) => {
         if (params.provider !== deps.provider.name) throw new AppError('not-found');

@@ -37,6 +37,14 @@ const event = z.object({
   paymentId: z.string().optional(),
 });
 
+function parseEvent(text: string): ProviderEvent {
+  try {
+    return event.parse(JSON.parse(text));
+  } catch (error) {
+    throw new AppError('validation-failed', { message: 'This is not an event', cause: error });
+  }
+}
+
 /**
  * A payment provider for development and tests: the token decides what happens. All that it knows is
  * in the store, so that several processes agree and a restart forgets nothing but webhooks under way.
@@ -116,7 +124,7 @@ export function createSimulator(deps: SimulatorDeps): PaymentProvider {
 
     readEvent: (rawBody, header) => {
       verifyWebhook(deps.secret, rawBody, header(signatureHeader), clock.now());
-      return event.parse(JSON.parse(rawBody.toString('utf8')));
+      return parseEvent(rawBody.toString('utf8'));
     },
   };
 }
