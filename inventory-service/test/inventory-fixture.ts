@@ -9,7 +9,12 @@ import { roles, type Role } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { connectMongo, type Mongo } from '@quicksale/shared/mongo';
-import { createMongoOrderStore, orderFromHold, type Order } from '@quicksale/shared/orders';
+import {
+  createMongoOrderStore,
+  orderFromHold,
+  type Order,
+  type OrderFacts,
+} from '@quicksale/shared/orders';
 import {
   connectRedisServers,
   type RedisConnection,
@@ -142,6 +147,7 @@ export async function placeOrder(
   saleId: string,
   productId: string,
   quantity = 1,
+  facts: Pick<OrderFacts, 'merchantId' | 'pricing'> = {},
 ): Promise<Order> {
   const [digest, fingerprint] = [hash(), hash()];
   const item = { productId, sku: 's', name: 'n', quantity };
@@ -161,6 +167,7 @@ export async function placeOrder(
         key: 'k',
         digest,
         fingerprint,
+        ...facts,
       }),
     },
   ]);

@@ -207,6 +207,22 @@ describe('a sale whose ledger', () => {
     await expectBalanced();
   });
 
+  it('lost all keys has its orders at the price they were made at', async () => {
+    const pricing = {
+      taxRate: 1_900,
+      shipping: { flat: 490 },
+      discount: { code: 'TEN', kind: 'percentage', value: 1_000 },
+    } as const;
+    const terms = { merchantId: objectId(), pricing };
+    const order = await placeOrder(fixture, saleId, productId, 2, terms);
+    expect(order.totalAmount).not.toBe(order.subtotal);
+    await deleteKeys();
+    await untilLive();
+    const held = await fixture.ledger.readHolds(saleId, [order.id]);
+    const record = typeof held === 'object' ? held.records[0] : undefined;
+    expect(record && orderFromHold(record, saleId)).toEqual(order);
+  });
+
   it('had unrecorded holds left has their orders recorded first', async () => {
     const { id } = await placeOrder(fixture, saleId, productId, 2);
     await orders().deleteOne({ _id: new driver.ObjectId(id) });

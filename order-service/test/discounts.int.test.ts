@@ -3,6 +3,11 @@ import { idempotencyDigest } from '@quicksale/shared/idempotency';
 import { newId } from '@quicksale/shared/testing';
 import { startDiscounts, type DiscountFixture } from './discount-fixture.ts';
 
+interface ListAnswer {
+  headers: Record<string, string>;
+  body: { data: { code: string; uses: number }[]; page: { next: string | null } };
+}
+
 describe('discount codes of a merchant', () => {
   let fixture: DiscountFixture;
   beforeAll(async () => {
@@ -78,8 +83,8 @@ describe('discount codes of a merchant', () => {
     const seen: [string, number][] = [];
     let next: string | undefined = '/api/merchant/discounts?limit=2';
     while (next !== undefined) {
-      const { body, headers } = await as.get(next);
-      seen.push(...body.data.map((one: { code: string; uses: number }) => [one.code, one.uses]));
+      const { body, headers } = (await as.get(next)) as ListAnswer;
+      for (const { code, uses } of body.data) seen.push([code, uses]);
       next = /<(.*)>; rel="next"/.exec(String(headers.link))?.[1];
       expect(typeof next === 'string').toBe(body.page.next !== null);
     }
@@ -134,10 +139,8 @@ describe('discount codes of a merchant', () => {
     ];
     for (const [pointer, change] of refused) {
       const answer = await as.post('/api/merchant/discounts', { ...ten, ...change });
-      expect([
-        answer.status,
-        answer.body.errors?.map((e: { pointer: string }) => e.pointer),
-      ]).toEqual([400, [pointer]]);
+      const { errors = [] } = answer.body as { errors?: { pointer: string }[] };
+      expect([answer.status, errors.map((error) => error.pointer)]).toEqual([400, [pointer]]);
     }
   });
 

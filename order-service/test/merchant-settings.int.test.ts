@@ -7,7 +7,8 @@ const path = '/api/merchant/settings';
 describe('settings of a merchant', () => {
   let fixture: DiscountFixture;
   beforeAll(async () => {
-    fixture = await startDiscounts();
+    // It would look for uses meanwhile.
+    fixture = await startDiscounts({ QUICKSALE_REPAIRS_OFF: 'discount-uses' });
   }, 60_000);
   afterAll(() => fixture?.stop());
 
@@ -82,6 +83,27 @@ describe('settings of a merchant', () => {
       expect([answer.status, answer.body.errors?.[0].pointer]).toEqual([400, pointer]);
     }
     expect((await as.get(path)).body.version).toBe(0);
+  });
+
+  it('are read once for all orders of a burst, and nothing else of prices is', async () => {
+    const sale = await fixture.givenProductOf(newId(), 100);
+    const commands = async () => {
+      const lines = (await fixture.metrics()).split('\n');
+      const counted = /^quicksale_mongo_commands_total\{collection="(.*)",command="(.*)"\} (\d+)/;
+      const counts = lines.map((line) => counted.exec(line));
+      return counts.reduce((sum, found) => {
+        const [, collection = '', , count = 0] = found ?? [];
+        const isOfPrices = /^(merchant-settings|discounts|discount-uses)$/.test(collection);
+        return isOfPrices ? sum + Number(count) : sum;
+      }, 0);
+    };
+    const before = await commands();
+    const burst = Array.from({ length: 60 }, (_, index) =>
+      fixture.order({ ...sale, key: `burst-${index}` }),
+    );
+    const statuses = (await Promise.all(burst)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([201]));
+    expect((await commands()) - before).toBe(1);
   });
 
   it('are those of the next order where they were set', async () => {

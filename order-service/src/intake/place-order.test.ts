@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CatalogueProduct } from '@quicksale/shared/catalogue';
+import { unavailable } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { requestFingerprint } from '@quicksale/shared/idempotency';
 import { createMemoryOrderStore, orderFromHold } from '@quicksale/shared/orders';
@@ -119,6 +120,41 @@ describe('placing an order', () => {
     });
     expect(recorded).toHaveLength(1);
     expect(givenBack).toEqual([]);
+  });
+
+  it('freezes the terms of its merchant into the hold', async () => {
+    const terms = { taxRate: 1_900, shipping: { flat: 490 } };
+    const asked: string[] = [];
+    deps.pricing.termsOf = async (merchantId) => {
+      asked.push(merchantId);
+      return terms;
+    };
+    const result = await placeOrder(deps, input);
+    expect(result).toMatchObject({ order: { pricing: terms, totalAmount: 9998 + 1900 + 490 } });
+    expect(JSON.parse(requests[0]?.facts ?? '')).toMatchObject({ pricing: terms });
+    expect(asked).toEqual([product.merchantId]);
+  });
+
+  it('is not made at a price that cannot be told', async () => {
+    deps.pricing.termsOf = () => Promise.reject(unavailable('away'));
+    await expect(placeOrder(deps, input)).rejects.toMatchObject({ code: 'dependency-unavailable' });
+    expect(requests).toEqual([]);
+  });
+
+  it('asks an earlier sale before it refuses a code', async () => {
+    const earlierId = newId();
+    const formerSales = [{ saleId: earlierId, leftAt: new Date(Date.UTC(2025, 11, 31, 23)) }];
+    const moved = { ...product, formerSales };
+    deps.catalogue.find = async () => new Map([[product.id, moved]]);
+    const withCode = { ...input, body: { ...input.body, discountCode: 'gone' } };
+    expect(await placeOrder(deps, withCode)).toEqual({ status: 'unknown_discount' });
+    expect(asked).toEqual([`key ${earlierId}`]);
+    lookups[earlierId] = 'known';
+    const record = { ...givenHold().record, orderId: newId() };
+    replies = [() => ({ status: 'replayed', orderId: record.orderId, recorded: true, record })];
+    expect(await placeOrder(deps, withCode)).toMatchObject({
+      ...{ status: 'created', replayed: true, order: { id: record.orderId } },
+    });
   });
 
   it('takes nothing while MongoDB is known to be away', async () => {

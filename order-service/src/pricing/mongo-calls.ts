@@ -3,7 +3,10 @@ import { isDuplicateOrLostRace, withDeadline } from '@quicksale/shared/mongo';
 
 const tries = 5;
 
-/** Runs an operation that may be done twice; one that lost a race is run again. */
+/**
+ * Runs an operation; one that lost a race, and so did nothing, is run again. One whose answer was lost
+ * is not: it may have been done.
+ */
 export async function callMongo<T>(operation: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

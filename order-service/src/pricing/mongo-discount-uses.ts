@@ -114,8 +114,7 @@ export function createMongoDiscountUses(mongo: Pick<Mongo, 'db'>, clock: Clock):
       // Nearly always it is the only attempt: then one write does it.
       const { deletedCount } = await callMongo(() => uses().deleteOne({ _id: id, inFlight: 1 }));
       if (deletedCount === 0) {
-        // Once only: a repeat of a lost answer could count a twin's attempt as refused.
-        await tryInsert(() => uses().updateOne({ _id: id }, { $inc: { inFlight: -1 } }));
+        await callMongo(() => uses().updateOne({ _id: id }, { $inc: { inFlight: -1 } }));
         await callMongo(() => uses().deleteOne({ _id: id, inFlight: 0 }));
       }
       forgetFree(discountId);

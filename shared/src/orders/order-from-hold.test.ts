@@ -67,6 +67,22 @@ describe('the hold of an order', () => {
     }
   });
 
+  it('keeps whose the products are and the terms that the order was made under', () => {
+    const { saleId, record } = givenHold({ units: [3, 9] });
+    const pricing = {
+      taxRate: 1_900,
+      shipping: { flat: 490, freeFrom: 20_000 },
+      discount: { code: 'TEN', kind: 'percentage', value: 1_000 },
+    };
+    const merchantId = newId();
+    const facts = { ...(JSON.parse(record.facts) as object), merchantId, pricing };
+    const order = orderFromHold({ ...record, facts: JSON.stringify(facts) }, saleId);
+    expect(order).toMatchObject({ merchantId, pricing, discount: 1000, totalAmount: 11198 });
+    const back = holdFromOrder(order, 2);
+    expect(JSON.parse(back.facts)).toMatchObject({ merchantId, pricing });
+    expect(orderFromHold(back, saleId)).toEqual(order);
+  });
+
   it('of a paid order has no deadline, and remembers what it was', () => {
     const { saleId, record } = givenHold();
     const order = orderFromHold({ ...record, expiresAt: 1_800_000_000_000 }, saleId);
