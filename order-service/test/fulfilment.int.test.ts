@@ -265,6 +265,7 @@ describe('orders as merchants read them', () => {
     for (const path of ['', '.csv', `/${orders[0]?.orderId}`]) {
       const answer = await get(`user-${orders[0]?.userId}`, `/api/merchant/orders${path}`);
       expect(answer.status).toBe(403);
+      expect((await get('nobody', `/api/merchant/orders${path}`)).status).toBe(401);
     }
   });
 
