@@ -116,7 +116,7 @@ describe('the API docs', () => {
   afterAll(() => system?.stop(), 60_000);
 
   const serviceOf = (path: string) => {
-    if (/^\/api\/orders/.test(path)) return system.env.ORDER_SERVICE_URL;
+    if (/^\/api\/(merchant\/)?orders/.test(path)) return system.env.ORDER_SERVICE_URL;
     if (/^\/api\/(inventory|sales)/.test(path)) return system.env.INVENTORY_SERVICE_URL;
     return system.env.AUTH_SERVICE_URL;
   };

@@ -135,12 +135,19 @@ describe(`${requests} requests made from the API docs, seed ${seed}`, () => {
     const name = `${operation.operationId} ${status}${code}`;
     seen.set(name, (seen.get(name) ?? 0) + 1);
     if (status === 500) complain(`answered 500 ${text}`);
-    const wrong = type.startsWith('text/csv') ? undefined : operation.judge(status, type, body);
+    const wrong = type.startsWith('text/csv')
+      ? undefined
+      : operation.judge(status, type, isJson ? body : text || undefined);
     if (wrong) complain(wrong);
     // I15: nobody reads another person's order.
     const caller = callerOf(made);
-    if (status < 300 && operation.path.startsWith('/api/orders')) {
-      const order = (body?.order ?? body) as { _id?: string; userId?: string };
+    const isForMerchants = operation.roles.includes('MERCHANT');
+    if (status < 300 && isForMerchants && caller.role === 'MERCHANT')
+      for (const order of (body?.data ?? [body]) as { merchantId?: string }[])
+        if (order?.merchantId && order.merchantId !== caller.userId)
+          complain('told a merchant of another one’s order');
+    if (status < 300 && !isForMerchants && operation.path.startsWith('/api/orders')) {
+      const order = (body?.order ?? body ?? {}) as { _id?: string; userId?: string };
       if (order.userId && order.userId !== caller.userId) complain('told of another one’s order');
       // I3: one key, one order.
       if (operation.operationId === 'placeOrder' && made.key) {

@@ -92,8 +92,8 @@ describe('GET /api/orders/:id/invoice', () => {
     });
     const { Total = 0, ...parts } = amounts;
     expect(Object.values(parts).reduce((sum, part) => sum + part, 0)).toBe(Total);
-    const lines = [...text.matchAll(/<td class="sum">([\d.]+) USD<\/td><\/tr>/g)];
-    const sums = lines.map(([, amount]) => Math.round(Number(amount) * 100)).slice(0, 2);
+    const lines = [...text.matchAll(/<td class="sum">([\d.]+)<\/td><\/tr>/g)];
+    const sums = lines.map(([, amount]) => Math.round(Number(amount) * 100));
     expect(sums).toEqual([9_998, 3_000]);
   });
 
@@ -114,7 +114,7 @@ describe('GET /api/orders/:id/invoice', () => {
     );
     expect(text).toContain('3 of 4 cancelled');
     expect(text).toContain('refunded in part');
-    expect(amountsOf(text)).toMatchObject({ Total: 4_899, 'Now due': 1_000 + 100 + 499 });
+    expect(amountsOf(text)).toMatchObject({ Total: 4_899, 'Total now': 1_000 + 100 + 499 });
   });
 
   it.each([
@@ -128,7 +128,7 @@ describe('GET /api/orders/:id/invoice', () => {
     expect(/<strong>([^<]*)/.exec(text)?.[1]).toContain(said);
     const isProForma = said.startsWith('Pro forma');
     expect(text.includes('<h1>Pro forma invoice')).toBe(isProForma);
-    if (status === 'REFUNDED') expect(amountsOf(text)).toMatchObject({ 'Now due': 0 });
+    if (status === 'REFUNDED') expect(amountsOf(text)).toMatchObject({ 'Total now': 0 });
   });
 
   it('is for the buyer, the merchant, ADMIN and SUPPORT; for all others there is no order', async () => {

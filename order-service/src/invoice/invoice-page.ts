@@ -49,8 +49,9 @@ export const invoicePolicy = (): string =>
 const text = (value: string | number): string =>
   String(value).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
+const decimal = (minor: number): string => toWire(minor).toFixed(2);
 const amount = ({ currency }: Order, minor: number): string =>
-  text(`${toWire(minor).toFixed(2)} ${currency}`);
+  text(`${decimal(minor)} ${currency}`);
 
 const wasPaid = ({ paymentStatus }: Order) => isPaid(paymentStatus) || paymentStatus === 'REFUNDED';
 
@@ -91,9 +92,9 @@ function itemTable(order: Order): string {
   const rows = order.items.map(({ productId, sku, name, unitPrice, quantity }) => {
     const gone = cancelled.get(productId) ?? 0;
     const note = gone > 0 ? `<br><span class="quiet">${gone} of ${quantity} cancelled</span>` : '';
-    return `<tr><td>${text(name)}<br><span class="quiet">${text(sku)}</span>${note}</td><td class="sum">${text(quantity)}</td><td class="sum">${amount(order, unitPrice)}</td><td class="sum">${amount(order, unitPrice * quantity)}</td></tr>`;
+    return `<tr><td>${text(name)}<br><span class="quiet">${text(sku)}</span>${note}</td><td class="sum">${text(quantity)}</td><td class="sum">${decimal(unitPrice)}</td><td class="sum">${decimal(unitPrice * quantity)}</td></tr>`;
   });
-  return `<table><thead><tr><th>Product</th><th class="sum">Quantity</th><th class="sum">Price</th><th class="sum">Amount</th></tr></thead>
+  return `<table><caption>Prices in ${text(order.currency)}</caption><thead><tr><th>Product</th><th class="sum">Qty</th><th class="sum">Price</th><th class="sum">Amount</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table>`;
 }
 
@@ -109,7 +110,12 @@ function amountTable(order: Order): string {
     { name: 'Shipping', minor: order.shippingCost },
     { name: 'Total', minor: order.totalAmount, isTotal: true },
     // After units were cancelled, or all of the order was given up.
-    { name: 'Now due', minor: due, isTotal: true, isShown: due !== order.totalAmount },
+    {
+      name: wasPaid(order) ? 'Total now' : 'Now due',
+      minor: due,
+      isTotal: true,
+      isShown: due !== order.totalAmount,
+    },
   ];
   const lines = rows
     .filter(({ isShown = true }) => isShown)
@@ -137,7 +143,8 @@ dd{margin:0}
 address{font-style:normal}
 table{width:100%;border-collapse:collapse;margin:1rem 0}
 th,td{padding:.4rem .5rem .4rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-.sum{padding-right:0;text-align:right;font-variant-numeric:tabular-nums}
+caption{color:var(--quiet);font-size:.9em;text-align:right}
+.sum{padding:.4rem 0 .4rem .75rem;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .amounts{width:auto;min-width:min(100%,20rem);margin-left:auto}
 .amounts th{padding-right:2rem;font-weight:400}
 .amounts .total>*{font-weight:700}
