@@ -230,6 +230,22 @@ describe('the checkout of a cart', () => {
     expect(unitsIn(await cart.read())).toEqual({ [lamp.productId]: 1 });
   });
 
+  it('takes neither prices nor items from its caller, and no request without a key', async () => {
+    const lamp = await fixture.givenProduct(5);
+    const { cart } = await givenCart([lamp]);
+    for (const field of ['items', 'price', 'prices', 'userId', 'totalAmount', 'holdId']) {
+      const refused = await cart.checkOut(newId(), { [field]: 1 });
+      expect([refused.status, refused.body.errors[0].pointer]).toEqual([400, `/${field}`]);
+    }
+    for (const field of ['price', 'unitPrice', 'saleId']) {
+      const item = { productId: lamp.productId, [field]: 1 };
+      expect(codeOf(await cart.put(item))).toBe('400 validation-failed');
+    }
+    expect(codeOf(await cart.remove('x'))).toBe('400 validation-failed');
+    expect(codeOf(await cart.checkOut('x'.repeat(256)))).toBe('400 idempotency-key-invalid');
+    expect(await ordersOf([lamp])).toEqual([0]);
+  });
+
   it('of an order by hand under the same key is another request', async () => {
     const lamp = await fixture.givenProduct(5);
     const { userId, cart } = await givenCart([lamp]);

@@ -12,9 +12,14 @@ export interface ShownItem {
   holdId?: string;
 }
 
+export interface ShownCart {
+  items: ShownItem[];
+  subtotals: { currency: string; amount: number }[];
+}
+
 /** What a buyer can do with his cart. */
 export interface CartClient {
-  read(): Promise<{ items: ShownItem[]; subtotals: { currency: string; amount: number }[] }>;
+  read(): Promise<ShownCart>;
   put(item: { productId: string; quantity?: number; holdId?: string }): supertest.Test;
   set(productId: string, quantity: number): supertest.Test;
   remove(productId: string): supertest.Test;
@@ -30,7 +35,7 @@ export function cartOf(
 ): CartClient {
   const asBuyer = (test: supertest.Test) => test.set('Authorization', `Bearer ${token}`);
   return {
-    read: async () => (await asBuyer(request.get('/api/cart')).expect(200)).body,
+    read: async () => (await asBuyer(request.get('/api/cart')).expect(200)).body as ShownCart,
     put: ({ quantity = 1, ...item }) =>
       asBuyer(request.post('/api/cart/items')).send({ quantity, ...item }),
     set: (productId, quantity) =>

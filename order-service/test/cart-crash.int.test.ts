@@ -110,7 +110,8 @@ describe('a checkout whose process is killed', () => {
         }, 40_000);
         const ids = [await idsOf(lamp.saleId), await idsOf(desk.saleId)].flat();
         expect([row.point, ids.length]).toEqual([row.point, 2]);
-        expect(done.body.orders.map((order: { _id: string }) => order._id)).toEqual(ids);
+        const told = done.body.orders as { _id: string }[];
+        expect(told.map(({ _id }) => _id)).toEqual(ids);
         expect(done.body.refused).toEqual([]);
         expect([row.point, unitsIn(await cart.read())]).toEqual([
           row.point,

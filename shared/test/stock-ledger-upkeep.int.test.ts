@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { ReserveRequest } from '@quicksale/shared/stock-ledger';
+import { createMemoryStockLedger, type ReserveRequest } from '@quicksale/shared/stock-ledger';
 import { eventually } from '@quicksale/shared/testing';
 import {
   digest,
@@ -326,6 +326,35 @@ describe('upkeep of a sale', () => {
       wanted.map(({ orderId }) => orderId).sort(),
     );
     expect(await fixture.ledger.snapshot(objectId())).toBe('unknown_sale');
+  });
+
+  it('pricedStock has price and stock of what is sold, and is null elsewhere', async () => {
+    const [product, away] = [objectId(), objectId()];
+    const saleId = await givenSale(fixture, { [product]: 3, [away]: 3 });
+    const products = [
+      { productId: product, price: 1234, away: false },
+      { productId: away, price: 99, away: true },
+    ];
+    const settings = saleSettings({ saleId, settingsVersion: 2, products });
+    await fixture.ledger.putSale(settings, false);
+    await fixture.ledger.reserve(saleId, [request({ [product]: 1 })]);
+    // Raised before it has a price.
+    const unpriced = objectId();
+    await fixture.ledger.raise(saleId, unpriced, 5);
+    const places = [
+      ...[product, away, unpriced, objectId()].map((productId) => ({ saleId, productId })),
+      { saleId: objectId(), productId: product },
+    ];
+    const shown = [{ stock: 3, reserved: 1, available: 2, price: 1234 }, null, null, null, null];
+    expect(await fixture.ledger.pricedStock(places)).toEqual(shown);
+    expect(await fixture.ledger.pricedStock([])).toEqual([]);
+    // The ledger in memory says the same.
+    const memory = createMemoryStockLedger({ keys: fixture.keys, now: () => Date.now() });
+    memory.putSale(settings, true);
+    for (const productId of [product, away]) memory.raise(saleId, productId, 3);
+    memory.raise(saleId, unpriced, 5);
+    memory.reserve(saleId, [request({ [product]: 1 })]);
+    expect(memory.pricedStock(places)).toEqual(shown);
   });
 
   it('shownStock is null where the ledger has no line', async () => {

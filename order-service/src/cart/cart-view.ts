@@ -45,7 +45,7 @@ export async function viewCart(
   cart: Cart,
 ): Promise<z.input<typeof cartReply>> {
   const ids = cart.items.map(({ productId }) => productId);
-  const products = ids.length > 0 ? await readWithoutLedger(deps, ids) : new Map();
+  const products = await readWithoutLedger(deps, ids);
   const shown = cart.items.map((item) => ({ item, product: products.get(item.productId) }));
   const subtotals = new Map<string, number>();
   for (const { item, product } of shown)
@@ -65,6 +65,7 @@ async function readWithoutLedger(
   deps: ReadProductsDeps,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, SoldProduct>> {
+  if (ids.length === 0) return new Map();
   try {
     return await readProducts(deps, ids);
   } catch (thrown) {

@@ -256,6 +256,16 @@ describe('a checkout', () => {
     expect(await shop.ordersOf(userId)).toHaveLength(1);
   });
 
+  it('with another body is another request, which does not keep the cart to itself', async () => {
+    const lamp = await shop.givenProduct(0);
+    await put(lamp);
+    expect(inShort(await pay())).toEqual({ orders: [], refused: [`${lamp.saleId} sold-out`] });
+    const shippingAddress = { line1: '1', city: 'C', postalCode: '1', country: 'DE' };
+    const other = await checkOut(deps, { userId, key: 'key', body: { shippingAddress } });
+    expect(inShort(other)).toBe('key_reused');
+    expect(await deps.carts.read(userId)).not.toHaveProperty('checkingOut');
+  });
+
   it('of an empty cart has nothing to do', async () => {
     expect(inShort(await pay())).toBe('empty');
     expect(await deps.carts.read(userId)).toBeUndefined();

@@ -56,7 +56,6 @@ export async function checkOut(
   const found = await findPlan(deps, { userId, key, body }, { digest, fingerprint });
   if (found.status !== 'planned') return found;
   const { plan } = found;
-  if (plan.fingerprint !== fingerprint) return { status: 'key_reused' };
   if (plan.changes.length > 0) {
     await settle(deps, plan, { ...nothing, changes: plan.changes, isOver: true });
     return { status: 'price_changed', changes: plan.changes };
@@ -74,7 +73,11 @@ export async function checkOut(
   };
 }
 
-type FoundPlan = { status: 'planned'; plan: CheckoutPlan } | { status: 'empty' | 'busy' };
+type FoundPlan =
+  | { status: 'planned'; plan: CheckoutPlan }
+  | { status: 'empty' }
+  | { status: 'busy' }
+  | { status: 'key_reused' };
 
 /** The plan of this key: the one that there is, or a new one for what is in the cart now. */
 async function findPlan(
@@ -82,16 +85,20 @@ async function findPlan(
   { userId, key, body }: CheckOutInput,
   request: { digest: string; fingerprint: string },
 ): Promise<FoundPlan> {
-  const { digest } = request;
+  const { digest, fingerprint } = request;
+  const foundAs = (plan: CheckoutPlan): FoundPlan =>
+    plan.fingerprint === fingerprint ? { status: 'planned', plan } : { status: 'key_reused' };
   const earlier = await deps.plans.find(digest);
-  const claimed = await claimCart(deps, userId, { digest, isPlanned: earlier !== undefined });
-  if (earlier && claimed.status !== 'busy') return { status: 'planned', plan: earlier };
+  const found = earlier && foundAs(earlier);
+  if (found?.status === 'key_reused') return found;
+  const claimed = await claimCart(deps, userId, { digest, isPlanned: found !== undefined });
+  if (claimed.status === 'busy') return claimed;
+  if (found) return found;
   if (claimed.status === 'empty') {
     // A twin may have planned, ordered and cleared it since.
     const plan = await deps.plans.find(digest);
-    return plan ? { status: 'planned', plan } : claimed;
+    return plan ? foundAs(plan) : claimed;
   }
-  if (claimed.status === 'busy') return claimed;
   const { cart } = claimed;
   const products = await readProducts(
     deps,
@@ -110,7 +117,7 @@ async function findPlan(
   );
   const kept = await deps.plans.keep(plan);
   faultPoint('after-checkout-planned');
-  return { status: 'planned', plan: kept };
+  return foundAs(kept);
 }
 
 async function settle(
