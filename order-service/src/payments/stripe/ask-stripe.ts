@@ -1,6 +1,7 @@
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import { AppError, unavailable } from '@quicksale/shared/errors';
 import type { Logger } from '@quicksale/shared/log';
+import { loadStripe } from './load-stripe.ts';
 
 /** What Stripe says no to: a card, or a request that does not fit how things are. */
 export type Refusal = InstanceType<
@@ -22,6 +23,7 @@ export function createAskStripe(options: {
   log: Logger;
 }): AskStripe {
   const { secretKey, timeoutMs, log } = options;
+  const { errors } = loadStripe();
   /** For the log: no headers, no bodies, and whatever Stripe repeats of the key is struck out. */
   const causeOf = (error: Error) => {
     const { name, message, code } = error as Error & { code?: string };
@@ -33,7 +35,7 @@ export function createAskStripe(options: {
     try {
       return await withinLimit(call, timeoutMs);
     } catch (error) {
-      if (!(error instanceof Stripe.errors.StripeError)) throw error;
+      if (!(error instanceof errors.StripeError)) throw error;
       const cause = causeOf(error);
       const { type, code, statusCode, requestId } = error;
       switch (type) {
@@ -61,7 +63,7 @@ export function createAskStripe(options: {
 async function withinLimit<T>(call: () => Promise<T>, limitMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    const error = new Stripe.errors.StripeConnectionError({
+    const error = new (loadStripe().errors.StripeConnectionError)({
       message: `No answer in ${limitMs} ms`,
     });
     timer = setTimeout(() => reject(error), limitMs);

@@ -1,5 +1,6 @@
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import { ConfigError } from '@quicksale/shared/config';
+import { loadStripe } from './load-stripe.ts';
 
 /** Settings of the account with Stripe, as the environment gives them. */
 export interface StripeSettings {
@@ -40,7 +41,8 @@ export function createStripeClient(options: {
 }): Stripe {
   const { secretKey, url, timeoutMs } = options;
   const isPlain = url.protocol === 'http:';
-  return new Stripe(secretKey, {
+  const Sdk = loadStripe();
+  return new Sdk(secretKey, {
     apiVersion,
     host: url.hostname,
     port: url.port || (isPlain ? '80' : '443'),
