@@ -12,7 +12,8 @@ const stuckAfterMs = 3_600_000;
  * sends refunds again under their own ids, tells orders. Doubles each payment's interval.
  */
 export async function checkPayments(deps: PaymentDeps): Promise<void> {
-  const due = await deps.payments.findDue(new Date(deps.clock.now()), paymentsPerRound);
+  const now = new Date(deps.clock.now());
+  const due = await deps.payments.findDue(deps.provider.name, now, paymentsPerRound);
   for (let from = 0; from < due.length; from += abreast)
     await Promise.all(due.slice(from, from + abreast).map((one) => check(deps, one)));
 }
@@ -21,9 +22,7 @@ async function check(deps: PaymentDeps, { id }: Payment): Promise<void> {
   const now = deps.clock.now();
   try {
     const claimed = await deps.payments.change(id, (one) =>
-      one.provider === deps.provider.name && one.checkAt && one.checkAt.getTime() <= now
-        ? postponed(one, now)
-        : undefined,
+      one.checkAt && one.checkAt.getTime() <= now ? postponed(one, now) : undefined,
     );
     if (!claimed?.isChanged) return;
     reportStuck(deps, claimed.document, now);

@@ -45,9 +45,9 @@ export function createMongoPaymentStore(mongo: Mongo): PaymentStore {
       return { payments: page, next: found.length > limit ? page.at(-1)?.id : undefined };
     },
 
-    findDue: async (now, limit) => {
+    findDue: async (provider, now, limit) => {
       // The partial index serves only filters that repeat its condition.
-      const filter = { checkAt: { $exists: true, $lte: now } };
+      const filter = { provider, checkAt: { $exists: true, $lte: now } };
       const found = await guarded(payments().find(filter).limit(limit).toArray());
       return found.map((one) => fromStored<Payment>(one));
     },

@@ -29,7 +29,8 @@ export interface PaymentStore extends VersionedDocuments<Payment> {
     userId: string,
     page: { limit: number; before?: string },
   ): Promise<{ payments: Payment[]; next: string | undefined }>;
-  findDue(now: Date, limit: number): Promise<Payment[]>;
+  /** Those of one provider that are to be looked at. */
+  findDue(provider: Payment['provider'], now: Date, limit: number): Promise<Payment[]>;
 }
 
 /** Events of providers, each remembered under its id. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
 import { idempotencyDigest } from '@quicksale/shared/idempotency';
-import { money } from '@quicksale/shared/money';
+import { money, toWire } from '@quicksale/shared/money';
 import { objectId, type Order } from '@quicksale/shared/orders';
 import type { EarlyAnswers } from '../intake/early-answers.ts';
 import { missingOrder } from '../orders/read-order.ts';
@@ -191,7 +191,7 @@ function refundRoute(deps: PaymentRoutesDeps): Route {
           throw stateConflict('Nothing is left of the payment that could go back', result.order);
         case 'too_much':
           throw stateConflict(
-            `No more than ${(result.kept / 100).toFixed(2)} is left of the payment`,
+            `No more than ${toWire(result.kept).toFixed(2)} is left of the payment`,
             result.order,
           );
       }
