@@ -1,7 +1,9 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { unavailable } from '@quicksale/shared/errors';
 import { isDuplicateOrLostRace, withDeadline } from '@quicksale/shared/mongo';
 
-const tries = 5;
+const tries = 8;
 
 /**
  * Runs an operation; one that lost a race, and so did nothing, is run again. One whose answer was lost
@@ -14,6 +16,8 @@ export async function callMongo<T>(operation: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (!isDuplicateOrLostRace(error)) throw error;
       if (attempt === tries) throw unavailable('The database is busy', error);
+      // Those who want the same document come back one after the other.
+      await sleep(randomInt(10 * attempt));
     }
   }
 }
