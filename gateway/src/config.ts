@@ -84,6 +84,11 @@ export const config = {
     '600/60',
     'Pages and what they load, per address, as points/seconds',
   ),
+  webhooksLimit: rateLimitField(
+    'RATE_LIMIT_WEBHOOKS',
+    '6000/60',
+    'News from payment providers, per address, as points/seconds',
+  ),
   strangersLimit: rateLimitField(
     'RATE_LIMIT_STRANGERS',
     '60/60',

@@ -69,6 +69,27 @@ describe('the checkout of a cart', () => {
     expect(await ordersOf(sales)).toEqual([1, 1]);
   });
 
+  it("takes each merchant's own code off the order of his sale", async () => {
+    const sales = [await fixture.givenProduct(5), await fixture.givenProduct(5)];
+    const [first, second] = sales.map(({ saleId }) => saleId) as [string, string];
+    await fixture.request
+      .post('/api/merchant/discounts')
+      .set('Authorization', `Bearer merchant-${first}`)
+      .send({ code: 'HALF', kind: 'percentage', value: 50 })
+      .expect(201);
+    const { cart } = await givenCart(sales);
+    const wrong = { discountCodes: { [first]: 'HALF', [newId()]: 'HALF' } };
+    expect(codeOf(await cart.checkOut('wrong', wrong))).toBe('400 validation-failed');
+    // Nothing was begun: the next one is not kept waiting.
+    const discountCodes = { [first]: 'HALF', [second]: 'HALF' };
+    const done = await cart.checkOut('key', { discountCodes });
+    expect(done.body).toMatchObject({
+      orders: [{ saleId: first, totalAmount: 24.99 }],
+      refused: [{ saleId: second, problem: { code: 'unknown-discount' } }],
+    });
+    expect((await cart.read()).items).toMatchObject([{ saleId: second }]);
+  });
+
   it('orders what there is of two sales when one is sold out, and says so', async () => {
     const [lamp, gone] = [await fixture.givenProduct(5), await fixture.givenProduct(1)];
     const { cart } = await givenCart([lamp, gone]);

@@ -42,6 +42,8 @@ export function requestLimits(options: RequestLimitsOptions): readonly RequestHa
   const strangers = createMemoryRateLimiter({ name: 'strangers', ...config.strangersLimit });
   // Also in memory: readers of pages, who may share an address, take nothing from those who buy.
   const pages = createMemoryRateLimiter({ name: 'pages', ...config.pagesLimit });
+  // And providers of payments, who have few addresses and tell of all buyers.
+  const webhooks = createMemoryRateLimiter({ name: 'webhooks', ...config.webhooksLimit });
   const onRefusal = (limiter: RateLimiter) => refusals.inc({ policy: limiter.policy.name });
 
   const identify: RequestHandler = async (req, res, next) => {
@@ -57,6 +59,8 @@ export function requestLimits(options: RequestLimitsOptions): readonly RequestHa
   const limitAll = limitRequests(async (req, res) => {
     const { destination, caller } = localsOf(res);
     if (destination.upstream === 'pages') return { limiter: pages, key: addressOf(req) };
+    if (destination.path.startsWith('/api/payments/webhook/'))
+      return { limiter: webhooks, key: addressOf(req) };
     const name = policyFor(req.method, destination.path);
     const isByUser = caller.kind === 'user' && name !== 'register';
     return {
@@ -69,7 +73,8 @@ export function requestLimits(options: RequestLimitsOptions): readonly RequestHa
 }
 
 /** Ids can be made up, and one of an order that might still be on its way is answered 503. */
-const namesOrder = (path: string) => path.startsWith('/api/orders/');
+const namesOrder = (path: string) =>
+  path.startsWith('/api/orders/') || path.startsWith('/api/payments/');
 
 /** The policy of a request. Logins are limited by auth-service, which knows the account. */
 export function policyFor(
@@ -79,6 +84,7 @@ export function policyFor(
   if (method !== 'POST') return 'default';
   switch (path) {
     case '/api/orders':
+    case '/api/cart/checkout':
       return 'orders';
     case '/api/inventory/reserve':
       return 'reserve';

@@ -3,6 +3,7 @@ import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
 import { address, objectId } from '@quicksale/shared/orders';
 import { holdId } from '@quicksale/shared/stock-ledger';
+import { discountCode } from '../pricing/discount-fields.ts';
 import { cartReply, viewCart } from './cart-view.ts';
 import { emptied, mostProducts, mostUnits, newCart, removeItem, setQuantity } from './cart.ts';
 import { changeCart } from './change-cart.ts';
@@ -26,6 +27,10 @@ const newItem = z.strictObject({
 const checkoutBody = z.strictObject({
   shippingAddress: address.optional(),
   billingAddress: address.optional(),
+  /** For each sale its own: a merchant's codes are good for his products alone. */
+  discountCodes: z
+    .record(z.string().regex(/^[0-9a-f]{24}$/, 'must be the id of a sale'), discountCode)
+    .optional(),
 });
 
 /** The cart of whoever asks: there is no other one. */
@@ -157,6 +162,8 @@ function checkoutRoute(deps: CheckOutDeps): Route {
         'sale-paused',
         'unknown-product',
         'mixed-sales',
+        'unknown-discount',
+        'discount-used-up',
         'idempotency-key-reused',
         'sale-fenced',
         'order-being-recorded',

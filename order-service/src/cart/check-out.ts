@@ -21,7 +21,12 @@ export interface CheckOutInput {
   userId: string;
   /** The Idempotency-Key. */
   key: string;
-  body: { shippingAddress?: Address | undefined; billingAddress?: Address | undefined };
+  body: {
+    shippingAddress?: Address | undefined;
+    billingAddress?: Address | undefined;
+    /** By sale. */
+    discountCodes?: Readonly<Record<string, string>> | undefined;
+  };
 }
 
 /** A sale, or what is sold nowhere, of which there is no order. */
@@ -104,21 +109,38 @@ async function findPlan(
     deps,
     cart.items.map(({ productId }) => productId),
   );
-  const { shippingAddress, billingAddress } = body;
+  const { shippingAddress, billingAddress, discountCodes } = body;
   const plan = planCheckout(
     {
       ...request,
       key,
       ...(shippingAddress && { shippingAddress }),
       ...(billingAddress && { billingAddress }),
+      ...(discountCodes && { discountCodes }),
     },
     cart,
     { products, createdAt: new Date(deps.clock.now()) },
   );
+  const stray = Object.keys(discountCodes ?? {}).filter(
+    (saleId) => !plan.sales.some((sale) => sale.saleId === saleId),
+  );
+  if (stray.length > 0) {
+    await settle(deps, plan, { ...nothing, isOver: true });
+    throw strayCodes(stray);
+  }
   const kept = await deps.plans.keep(plan);
   faultPoint('after-checkout-planned');
   return foundAs(kept);
 }
+
+const strayCodes = (saleIds: readonly string[]) =>
+  new AppError('validation-failed', {
+    message: 'The body is not valid',
+    errors: saleIds.map((saleId) => ({
+      pointer: `/discountCodes/${saleId}`,
+      message: 'nothing in the cart is of this sale',
+    })),
+  });
 
 async function settle(
   deps: CheckOutDeps,

@@ -13,6 +13,7 @@ export interface PlannedSale {
   items: readonly PlannedItem[];
   /** The hold that the order takes. */
   holdId?: string;
+  discountCode?: string;
 }
 
 /** Minor units. */
@@ -50,6 +51,8 @@ export interface CheckoutRequest {
   fingerprint: string;
   shippingAddress?: Address;
   billingAddress?: Address;
+  /** By sale. */
+  discountCodes?: Readonly<Record<string, string>>;
 }
 
 /** Scope of the key of a checkout. */
@@ -63,7 +66,7 @@ const orderDigest = (userId: string, key: string, saleId: string) =>
 
 /** The plan for what is in the cart now. */
 export function planCheckout(
-  request: CheckoutRequest,
+  { discountCodes = {}, ...request }: CheckoutRequest,
   cart: Pick<Cart, 'userId' | 'items'>,
   { products, createdAt }: { products: ReadonlyMap<string, SoldProduct>; createdAt: Date },
 ): CheckoutPlan {
@@ -85,6 +88,7 @@ export function planCheckout(
     sale.items.push(item);
     if (holdId) sale.holdId ??= holdId;
   }
+  const codes = new Map(Object.entries(discountCodes));
   return {
     ...request,
     userId: cart.userId,
@@ -92,6 +96,7 @@ export function planCheckout(
       saleId,
       orderDigest: orderDigest(cart.userId, request.key, saleId),
       ...sale,
+      ...(codes.has(saleId) && { discountCode: codes.get(saleId) }),
     })),
     unsold,
     changes,

@@ -65,6 +65,7 @@ async function place(
       items: sale.items.map(({ productId, quantity }) => ({ productId, quantity })),
       ...(shippingAddress && { shippingAddress }),
       ...(billingAddress && { billingAddress }),
+      ...(sale.discountCode && { discountCode: sale.discountCode }),
       ...(sale.holdId && { holdId: holdId.parse(sale.holdId) }),
     },
   });
