@@ -20,6 +20,9 @@ export interface Schema {
   maxItems?: number;
   minimum?: number;
   maximum?: number;
+  /** Of an object whose names are free. */
+  propertyNames?: Schema;
+  additionalProperties?: Schema | boolean;
 }
 
 export interface Operation {
@@ -41,6 +44,11 @@ interface Media {
   content?: Record<string, { schema: Schema }>;
 }
 
+interface Document {
+  paths: Record<string, Record<string, Described>>;
+  components: { schemas: Record<string, Schema> };
+}
+
 interface Described {
   operationId: string;
   description?: string;
@@ -53,23 +61,34 @@ interface Described {
 /** The operations of the API docs that the gateway publishes. */
 export async function readApiDocument(system: System): Promise<Operation[]> {
   const answer = await system.api.call('/openapi.json');
-  const document = answer.body as { paths: Record<string, Record<string, Described>> };
+  const document = answer.body as unknown as Document;
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
   ajv.addSchema(document, 'api');
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, described]) =>
-      operationOf(ajv, { path, method, described }),
+      operationOf(ajv, document, { path, method, described }),
     ),
   );
 }
 
+/** A schema with everything in it that it names. */
+function whole(schema: Schema, document: Document): Schema {
+  const text = JSON.stringify(schema, (_, value: Schema) => {
+    const name = value?.$ref?.split('/').at(-1);
+    return name ? document.components.schemas[name] : value;
+  });
+  return JSON.parse(text) as Schema;
+}
+
 function operationOf(
   ajv: Ajv2020,
+  document: Document,
   { path, method, described }: { path: string; method: string; described: Described },
 ): Operation {
   const { operationId, requestBody, responses, parameters = [] } = described;
-  const body = requestBody?.content?.['application/json']?.schema;
+  const named = requestBody?.content?.['application/json']?.schema;
+  const body = named && whole(named, document);
   const pointer = (...parts: string[]) =>
     `api#/${parts.map((part) => encodeURIComponent(part.replaceAll('/', '~1'))).join('/')}`;
   const validators = new Map<string, ValidateFunction>();

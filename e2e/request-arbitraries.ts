@@ -22,7 +22,7 @@ function kindOf({ pattern = '' }: Schema, name: string): IdKind | undefined {
 }
 
 const kindOfPath = (path: string): IdKind => {
-  if (/^\/api\/(merchant\/)?orders/.test(path)) return 'order';
+  if (/^\/api\/((merchant\/)?orders|payments)/.test(path)) return 'order';
   return path.startsWith('/api/sales') ? 'sale' : 'product';
 };
 
@@ -61,7 +61,12 @@ export function fitting(schema: Schema, name = ''): fc.Arbitrary<unknown> {
         { weight: 1, arbitrary: fc.constantFrom(minimum, Math.min(maximum, 2_000)) },
       );
     case 'number':
-      return fc.integer({ min: Math.ceil(minimum * 100), max: 99_999 }).map((cents) => cents / 100);
+      return fc
+        .integer({
+          min: Math.ceil(minimum * 100),
+          max: Math.min(99_999, (schema.maximum ?? 1e9) * 100),
+        })
+        .map((cents) => cents / 100);
     case 'boolean':
       return fc.boolean();
     case 'array':
@@ -83,7 +88,14 @@ const mostlyShort = (least: number, list: (least: number) => fc.Arbitrary<unknow
   );
 
 /** Fields that may be missing are missing more often than not. */
-function fieldsOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<unknown> {
+function fieldsOf(schema: Schema): fc.Arbitrary<unknown> {
+  const { properties = {}, required = [], propertyNames, additionalProperties } = schema;
+  if (propertyNames && typeof additionalProperties === 'object')
+    return fc.dictionary(
+      fitting(propertyNames, 'saleId') as fc.Arbitrary<string>,
+      fitting(additionalProperties),
+      { maxKeys: 1 },
+    );
   const arbitraries = Object.entries(properties).map(([name, one]) => [
     name,
     required.includes(name)

@@ -67,6 +67,15 @@ it('a key of one order opens no other', async () => {
   expect([other.status, other.body.code]).toEqual([422, 'idempotency-key-reused']);
 });
 
+it('nobody tries out card after card', async () => {
+  const sale = await fixture.givenSale(1);
+  const target = await fixture.givenOrder(sale);
+  const statuses: number[] = [];
+  for (let n = 0; n < 21; n += 1)
+    statuses.push((await fixture.confirm(target, 'sim_declined')).status);
+  expect(statuses).toEqual([...Array<number>(20).fill(402), 409]);
+});
+
 it('the history comes in pages, newest order first', async () => {
   const userId = newId();
   const payments = fixture.mongo.db().collection<{ _id: string }>('payments');

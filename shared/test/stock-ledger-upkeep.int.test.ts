@@ -355,6 +355,12 @@ describe('upkeep of a sale', () => {
     memory.raise(saleId, unpriced, 5);
     memory.reserve(saleId, [request({ [product]: 1 })]);
     expect(memory.pricedStock(places)).toEqual(shown);
+    const closed = { ...settings, settingsVersion: 3, state: 'closed' } as const;
+    await fixture.ledger.putSale(closed, false);
+    memory.putSale(closed, false);
+    const none = places.map(() => null);
+    expect(await fixture.ledger.pricedStock(places)).toEqual(none);
+    expect(memory.pricedStock(places)).toEqual(none);
   });
 
   it('shownStock is null where the ledger has no line', async () => {

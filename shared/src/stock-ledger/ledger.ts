@@ -174,7 +174,7 @@ export interface StockLedger {
   ): Promise<(ShownStock | null)[]>;
   /**
    * Price and stock of products, in one round trip; null where the sale does not sell the product: it
-   * has no line or no price, or is away in another sale.
+   * has no line or no price, or is away in another sale, or the sale is closed for good.
    */
   pricedStock(
     products: readonly { saleId: string; productId: string }[],

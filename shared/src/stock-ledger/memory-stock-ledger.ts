@@ -342,7 +342,8 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
     pricedStock: (products) =>
       products.map(({ saleId, productId }) => {
         const { last, gone = 0, available = 0, price, away } = lineOf(saleId, productId);
-        if (last === undefined || price === undefined || away) return null;
+        const isClosed = sales.get(saleId)?.settings.state === 'closed';
+        if (last === undefined || price === undefined || away || isClosed) return null;
         const stock = last - gone;
         return { stock, reserved: stock - available, available, price };
       }),

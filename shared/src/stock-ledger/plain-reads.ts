@@ -1,5 +1,5 @@
 import { unavailable } from '../errors/index.ts';
-import { askByKey, type Answer, type RedisServers } from '../redis/index.ts';
+import { askByKey, type RedisServers } from '../redis/index.ts';
 import { parseHoldRecord, type HoldRecord } from './hold-record.ts';
 import type { LedgerKeys } from './keys.ts';
 import type { PricedStock, SaleState, ShownStock } from './ledger.ts';
@@ -97,19 +97,15 @@ interface Place {
   productId: string;
 }
 
-/** Some counters of each product, in one pipeline per server. */
-const readCounters = (
-  servers: RedisServers,
-  keys: LedgerKeys,
-  { products, counters }: { products: readonly Place[]; counters: readonly string[] },
-): Promise<Answer[]> =>
-  askByKey(
-    servers,
-    products.map(({ saleId, productId }) => [
-      'hmget',
-      keys.sale(saleId).stock,
-      ...counters.map((counter) => `${productId}:${counter}`),
-    ]),
+/** Fields of the hashes of products, in one pipeline per server. */
+const countersOf = (keys: LedgerKeys, products: readonly Place[], counters: readonly string[]) =>
+  products.map(
+    ({ saleId, productId }) =>
+      [
+        'hmget',
+        keys.sale(saleId).stock,
+        ...counters.map((counter) => `${productId}:${counter}`),
+      ] as const,
   );
 
 type Counter = string | null | undefined;
@@ -121,7 +117,7 @@ export async function shownStock(
   products: readonly Place[],
 ): Promise<(ShownStock | null)[]> {
   const counters = ['last', 'gone', 'available'];
-  const lines = await readCounters(servers, keys, { products, counters });
+  const lines = await askByKey(servers, countersOf(keys, products, counters));
   const failed = lines.filter((line) => line.error !== undefined);
   if (failed.length > 0 && failed.length === lines.length)
     throw unavailable('The stock ledger is not reachable', failed[0]?.error);
@@ -135,12 +131,21 @@ export async function pricedStock(
   products: readonly Place[],
 ): Promise<(PricedStock | null)[]> {
   const counters = ['last', 'gone', 'available', 'price', 'away'];
-  const lines = await readCounters(servers, keys, { products, counters });
-  return lines.map(({ error, reply }) => {
+  const sales = [...new Set(products.map(({ saleId }) => saleId))];
+  const answers = await askByKey(servers, [
+    ...countersOf(keys, products, counters),
+    ...sales.map((saleId) => ['hget', keys.sale(saleId).sale, 'state'] as const),
+  ]);
+  for (const { error } of answers)
     if (error !== undefined) throw unavailable('The stock ledger is not reachable', error);
-    const [last, gone, available, price, away] = reply as Counter[];
+  const states = new Map(
+    sales.map((saleId, index) => [saleId, answers[products.length + index]?.reply]),
+  );
+  return products.map(({ saleId }, index) => {
+    const [last, gone, available, price, away] = answers[index]?.reply as Counter[];
     const stock = asShown([last, gone, available]);
-    return stock && price != null && away !== '1' ? { ...stock, price: Number(price) } : null;
+    const isSold = price != null && away !== '1' && states.get(saleId) !== 'closed';
+    return stock && isSold ? { ...stock, price: Number(price) } : null;
   });
 }
 
