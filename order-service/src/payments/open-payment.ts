@@ -1,3 +1,4 @@
+import { AppError } from '@quicksale/shared/errors';
 import { amountDue, isUnpaid, type Order } from '@quicksale/shared/orders';
 import { followPayment, recordIntent } from './follow-payment.ts';
 import type { PaymentDeps } from './payment-deps.ts';
@@ -50,7 +51,7 @@ function newPayment({ provider, clock }: PaymentDeps, order: Order): Payment {
 /**
  * The payment with an intent of just what the order costs now. An earlier one of another amount is
  * cancelled; if it was paid in the same moment, that counts. While an attempt is under way nothing
- * changes.
+ * changes. Throws AppError `order-state-conflict` where another provider has begun it.
  */
 export async function ensureIntent(
   deps: PaymentDeps,
@@ -58,6 +59,11 @@ export async function ensureIntent(
   order: Order,
 ): Promise<Payment> {
   const { provider, payments, clock } = deps;
+  if (found.provider !== provider.name)
+    throw new AppError('order-state-conflict', {
+      message: `This payment was begun with ${found.provider}, which takes no money any more`,
+      extensions: { currentStatus: order.status },
+    });
   const amount = amountDue(order);
   const isBusy = found.status !== 'open' && found.status !== 'declined';
   const last = found.intents.at(-1);
