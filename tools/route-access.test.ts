@@ -60,6 +60,7 @@ const access: Readonly<Record<string, Access | 'internal'>> = {
   'POST /api/payments/intent': 'signed-in',
   'POST /api/payments/confirm': 'signed-in',
   'GET /api/payments/history': 'signed-in',
+  'GET /api/payments/:id': 'signed-in',
   'GET /api/payments/methods': 'signed-in',
   'POST /api/payments/methods': 'signed-in',
   'DELETE /api/payments/methods/:id': 'signed-in',

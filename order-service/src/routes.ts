@@ -28,8 +28,9 @@ export const publicRoutes = (deps: PublicRoutesDeps): Route[] => [
   ...intakeRoutes(deps),
   ...orderRoutes(deps),
   ...cartRoutes(deps),
-  ...paymentRoutes(deps),
+  // Before the payment of any id.
   ...paymentMethodRoutes(deps),
+  ...paymentRoutes(deps),
   ...paymentWebhookRoutes(deps),
   ...settingsRoutes(deps),
   ...discountRoutes(deps),

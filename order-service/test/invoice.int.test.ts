@@ -120,7 +120,7 @@ describe('GET /api/orders/:id/invoice', () => {
   it.each([
     ['PENDING', 'AWAITING_PAYMENT', 'Pro forma, not paid'],
     ['FAILED', 'AWAITING_PAYMENT', 'Pro forma, not paid'],
-    ['NONE', 'CONFIRMED', 'Pro forma, not paid'],
+    ['NONE', 'CONFIRMED', 'Pro forma: this order is not paid through the shop'],
     ['PAID', 'CONFIRMED', 'Paid'],
     ['REFUNDED', 'REFUNDED', 'Refunded'],
   ] as const)('says of a payment that is %s what it is', async (paymentStatus, status, said) => {
@@ -164,7 +164,7 @@ describe('GET /api/merchant/orders.csv', () => {
       ...{ orderNumber: order.orderNumber, orderId: order.id, line: '2', status: 'CONFIRMED' },
       ...{ buyerId: order.userId, productName: 'Chair', quantity: '3', cancelled: '0' },
       ...{ unitPrice: '10.00', lineTotal: '30.00', currency: 'USD', orderTotal: '144.21' },
-      ...{ orderDiscount: '12.99', orderDueNow: '144.21', shipToCountry: 'DE' },
+      ...{ orderDiscount: '12.99', orderTotalNow: '144.21', shipToCountry: 'DE' },
     });
     expect(text).not.toContain(order.idempotencyKey);
   });

@@ -67,6 +67,17 @@ it('a key of one order opens no other', async () => {
   expect([other.status, other.body.code]).toEqual([422, 'idempotency-key-reused']);
 });
 
+it('a payment is read by its buyer, its merchant and those who look after both', async () => {
+  const path = `/api/payments/${order.orderId}`;
+  const statusFor = async (who: string) => (await fixture.get(path, who)).status;
+  for (const who of [`user-${order.userId}`, `merchant-${order.saleId}`, `support-${newId()}`])
+    expect([who, await statusFor(who)]).toEqual([who, 200]);
+  for (const who of [`user-${newId()}`, `merchant-${newId()}`])
+    expect([who, await statusFor(who)]).toEqual([who, 404]);
+  expect(await statusFor('nobody')).toBe(401);
+  expect((await fixture.get('/api/payments/x', `user-${newId()}`)).status).toBe(400);
+});
+
 it('nobody tries out card after card', async () => {
   const sale = await fixture.givenSale(1);
   const target = await fixture.givenOrder(sale);

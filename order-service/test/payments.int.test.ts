@@ -152,7 +152,7 @@ describe('a payment', () => {
       await fixture.expectBalance(hasty);
     }, 30_000);
     const { refunds } = await fixture.readPayment(order);
-    expect(refunds).toMatchObject([{ amount: price, reason: 'the order is EXPIRED' }]);
+    expect(refunds).toMatchObject([{ amount: price, reason: 'not paid in time' }]);
     const again = await fixture.confirm(order);
     expect([again.status, again.body.code]).toEqual([409, 'order-state-conflict']);
   });

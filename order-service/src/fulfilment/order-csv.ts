@@ -42,7 +42,7 @@ const columns: readonly [
   ['orderTax', ({ taxAmount }) => money(taxAmount)],
   ['orderShipping', ({ shippingCost }) => money(shippingCost)],
   ['orderTotal', ({ totalAmount }) => money(totalAmount)],
-  ['orderDueNow', (order) => money(amountDue(order))],
+  ['orderTotalNow', (order) => money(amountDue(order))],
   ['trackingNumber', ({ trackingNumber }) => trackingNumber],
   ['shipToName', ({ shippingAddress }) => shippingAddress?.name],
   ['shipToLine1', ({ shippingAddress }) => shippingAddress?.line1],

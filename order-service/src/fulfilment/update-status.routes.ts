@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '@quicksale/shared/errors';
 import { refuseOtherVersion, route, type Route } from '@quicksale/shared/http';
-import { objectId } from '@quicksale/shared/orders';
+import { objectId, reason } from '@quicksale/shared/orders';
 import { merchantOrderReply, merchantOrderView } from './merchant-order-view.ts';
 import {
   merchantStatuses,
@@ -21,7 +21,7 @@ const statusBody = z
       .regex(/^[!-~]([ -~]*[!-~])?$/, 'printable ASCII')
       .optional(),
     /** Why; an order is not cancelled without. */
-    reason: z.string().trim().min(1).max(500).optional(),
+    reason: reason.optional(),
   })
   .superRefine(({ status, trackingNumber, reason }, context) => {
     const refuse = (field: string, message: string) =>

@@ -56,7 +56,7 @@ const amount = ({ currency }: Order, minor: number): string =>
 const wasPaid = ({ paymentStatus }: Order) => isPaid(paymentStatus) || paymentStatus === 'REFUNDED';
 
 const payments: Readonly<Record<Order['paymentStatus'], string>> = {
-  NONE: 'Pro forma, not paid',
+  NONE: 'Pro forma: this order is not paid through the shop',
   PENDING: 'Pro forma, not paid',
   FAILED: 'Pro forma, not paid: the last payment was declined',
   PAID: 'Paid',

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { inventoryStatuses, paymentStatuses, statuses } from '@quicksale/shared/contracts';
 import { toWire } from '@quicksale/shared/money';
-import { address, cancelledUnits, itemReply, wireItem, type Order } from '@quicksale/shared/orders';
+import {
+  address,
+  amountDue,
+  cancelledUnits,
+  itemReply,
+  wireItem,
+  type Order,
+} from '@quicksale/shared/orders';
 
 const amount = z.number();
 const time = z.iso.datetime();
@@ -21,6 +28,8 @@ export const orderReply = z
     discount: amount,
     discountCode: z.string().optional(),
     totalAmount: amount,
+    /** What it costs as it is now: less once units are cancelled, nothing once it is over. */
+    totalNow: amount,
     currency: z.string(),
     shippingAddress: address.optional(),
     billingAddress: address.optional(),
@@ -72,6 +81,7 @@ export const orderView = (order: Order) => ({
   discount: toWire(order.discount),
   ...(order.pricing?.discount && { discountCode: order.pricing.discount.code }),
   totalAmount: toWire(order.totalAmount),
+  totalNow: toWire(amountDue(order)),
   currency: order.currency,
   ...(order.shippingAddress && { shippingAddress: order.shippingAddress }),
   ...(order.billingAddress && { billingAddress: order.billingAddress }),

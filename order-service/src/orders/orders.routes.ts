@@ -3,7 +3,7 @@ import { statuses } from '@quicksale/shared/contracts';
 import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
 import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
-import { objectId, orderItems } from '@quicksale/shared/orders';
+import { objectId, orderItems, reason } from '@quicksale/shared/orders';
 import { cancelOrder, type CancelOrderDeps } from './cancel-order.ts';
 import { linkTo } from './next-link.ts';
 import { orderReply, orderView } from './order-view.ts';
@@ -22,7 +22,7 @@ const listQuery = z.strictObject({
 });
 
 const cancelBody = z.strictObject({
-  reason: z.string().trim().min(1).max(500).optional(),
+  reason: reason.optional(),
   /** Some units only; all of the order when absent. */
   items: orderItems.optional(),
 });

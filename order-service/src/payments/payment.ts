@@ -117,12 +117,16 @@ export function withRefund(
   return soon({ ...payment, refunds: [...payment.refunds, ...parts] }, now);
 }
 
+/** Why it is that much less: what was said when the order last gave something up. */
+const reasonOf = ({ history }: Order) =>
+  history.findLast(({ released, to }) => released ?? to === 'REFUNDED')?.reason;
+
 /** What the order has made too much goes back; undefined when there is nothing. */
 export function withOwedRefund(payment: Payment, order: Order, now: number): Payment | undefined {
   const amount = refundOwed(payment, order);
   if (amount === 0) return undefined;
   const due = amountDue(order);
-  const reason = due === 0 ? `the order is ${order.status}` : 'the order costs less now';
+  const reason = reasonOf(order) ?? (due === 0 ? `order ${order.status}` : 'some units cancelled');
   const id = `${payment.id}-r${payment.refunds.length + 1}`;
   return withRefund(payment, {
     ...{ id, amount, reason, now, due, by: 'order-service', cause: 'order' },

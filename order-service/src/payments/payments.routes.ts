@@ -3,7 +3,8 @@ import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
 import { idempotencyDigest } from '@quicksale/shared/idempotency';
 import { money, toWire } from '@quicksale/shared/money';
-import { objectId, type Order } from '@quicksale/shared/orders';
+import { objectId, type Order, reason } from '@quicksale/shared/orders';
+import { findSoldOrder } from '../fulfilment/sold-order.ts';
 import type { EarlyAnswers } from '../intake/early-answers.ts';
 import { missingOrder } from '../orders/read-order.ts';
 import { confirmPayment } from './confirm-payment.ts';
@@ -31,7 +32,11 @@ const stateConflict = (message: string, { status: currentStatus }: Order) =>
 
 /** A buyer's own payments, and refunds by those who may give them. */
 export function paymentRoutes(deps: PaymentRoutesDeps): Route[] {
-  return [openRoute(deps), confirmRoute(deps), refundRoute(deps), historyRoute(deps)];
+  return [
+    ...[openRoute(deps), confirmRoute(deps), refundRoute(deps)],
+    // Before the route of any id.
+    ...[historyRoute(deps), readRoute(deps)],
+  ];
 }
 
 function openRoute(deps: PaymentRoutesDeps): Route {
@@ -89,7 +94,13 @@ function confirmRoute(deps: PaymentRoutesDeps): Route {
       path,
       summary: 'Pay by a method that you have stored, or by a token of the payment provider',
       access: 'signed-in',
-      body: z.strictObject({ paymentId: objectId, method: methodToken }),
+      body: z.strictObject({
+        paymentId: objectId,
+        method: methodToken.meta({
+          description:
+            'A token of the payment provider, or the id of a stored method. The simulator knows sim_ok, sim_declined, sim_insufficient_funds, sim_delayed, sim_late, sim_duplicate, sim_webhook_first and sim_answer_lost.',
+        }),
+      }),
       idempotent: 'stored',
       replies: { 200: paymentReply, 202: paymentReply },
       errors: [
@@ -162,7 +173,7 @@ function refundRoute(deps: PaymentRoutesDeps): Route {
       params: z.object({ id: objectId }),
       body: z.strictObject({
         amount: money.refine((minor) => minor > 0, 'must be more than nothing').optional(),
-        reason: z.string().trim().min(1).max(500),
+        reason,
       }),
       idempotent: 'stored',
       replies: { 200: paymentReply },
@@ -224,6 +235,27 @@ function historyRoute({ payments }: PaymentRoutesDeps): Route {
         ...(next && { headers: { Link: `<${next}>; rel="next"` } }),
         body: { data: found.payments.map(paymentView), page: { next: found.next ?? null } },
       };
+    },
+  );
+}
+
+function readRoute({ payments, orders }: PaymentRoutesDeps): Route {
+  return route(
+    {
+      operationId: 'readPayment',
+      method: 'get',
+      path: '/api/payments/:id',
+      summary: 'Read the payment of an order, by the id of the order',
+      access: 'signed-in',
+      params: z.object({ id: objectId }),
+      replies: { 200: paymentReply },
+      errors: ['not-found'],
+    },
+    async ({ params: { id } }, { principal }) => {
+      const payment = await payments.find(id);
+      const isOwn = payment?.userId === principal.userId;
+      if (!payment || !(isOwn || (await findSoldOrder(orders, principal, id)))) throw notFound();
+      return { status: 200, body: paymentView(payment) };
     },
   );
 }

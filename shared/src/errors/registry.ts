@@ -262,7 +262,7 @@ export const errorRegistry = {
   'unknown-discount': {
     kind: 'invalid',
     status: 422,
-    title: 'No such discount code',
+    title: 'No such discount code, or none for this order',
     advice:
       'There is no such code for this order, or none that is valid now. It may be placed without.',
   },

@@ -23,6 +23,7 @@ export { createMongoOrderStore, createOrderIndexes } from './mongo-order-store.t
 export { orderCreatedEvent, orderStatusEvent } from './order-events.ts';
 export { orderFromHold } from './order-from-hold.ts';
 export { objectId, orderItems } from './order-items.ts';
+export { reason } from './reason.ts';
 export type { InsertOutcome, MerchantOrdersFilter, OrderPage, OrderStore } from './order-store.ts';
 export {
   cancelledUnits,
