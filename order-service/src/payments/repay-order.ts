@@ -1,6 +1,6 @@
 import { isUnpaid, type Order } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
-import { readOrder, type PaymentDeps } from './payment-deps.ts';
+import { readOrder, requireProvider, type PaymentDeps } from './payment-deps.ts';
 import {
   atRest,
   capturedOf,
@@ -66,6 +66,7 @@ export async function sendRefunds(deps: PaymentDeps, found: Payment): Promise<Pa
   let payment = found;
   for (const refund of found.refunds) {
     if (refund.status !== 'pending') continue;
+    requireProvider(deps, payment);
     const { id: refundId, intentId, amount } = refund;
     const { status } = await deps.provider.refund({ intentId, amount, refundId });
     faultPoint('after-refund-sent');
