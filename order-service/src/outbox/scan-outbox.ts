@@ -51,7 +51,14 @@ export async function scanOutbox(deps: ScanOutboxDeps): Promise<void> {
   // Units and money need no Kafka, so they do not wait for it.
   reportStuck(deps, moving, now, await deps.shipUnits(moving));
   await deps.repay(moving.filter(isRepaying));
-  if ((await deps.backlog()) > mostBacklog) return;
+  const isLagging = await deps.backlog().then(
+    (backlog) => backlog > mostBacklog,
+    async (error: unknown) => {
+      await putOff(deps, rest, now);
+      throw error;
+    },
+  );
+  if (isLagging) return putOff(deps, rest, now);
   await deps.orders.rescheduleOutbox(rest.map((order) => reschedule(order, now)));
   reportStuck(deps, rest, now);
   await sendAgain(deps, due);
@@ -120,6 +127,15 @@ function reschedule(order: Order, now: number) {
   const intervalMs = Math.min(firstIntervalMs * 2 ** tries, longestIntervalMs);
   return { order, tries, at: isOpen(order) ? new Date(now + intervalMs) : undefined };
 }
+
+/** Those that wait for Kafka make room in the batch for units and money; it counts as no try. */
+const putOff = ({ orders }: ScanOutboxDeps, waiting: readonly Order[], now: number) =>
+  orders.rescheduleOutbox(
+    waiting.filter(isOpen).map((order) => ({
+      ...{ order, tries: order.outboxTries ?? 0 },
+      at: new Date(now + firstIntervalMs),
+    })),
+  );
 
 function outboxEvents(order: Order): OutgoingEvent[] {
   return (order.outbox ?? []).flatMap((entry) => {

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { ConfigError } from '@quicksale/shared/config';
 import type { Logger } from '@quicksale/shared/log';
 import type { Mongo } from '@quicksale/shared/mongo';
-import type { OrderStore } from '@quicksale/shared/orders';
+import type { Order, OrderStore } from '@quicksale/shared/orders';
 import { repeat, type Clock, type Part, type Random } from '@quicksale/shared/process';
 import type { OrderServiceConfig } from '../config.ts';
 import { changeOrder, type ChangeOrderDeps, type Repay } from '../orders/change-order.ts';
@@ -31,6 +31,10 @@ export interface Payments {
   parts: Part[];
 }
 
+/** A provider that does not answer is not to hold up what else the outbox scan has to do. */
+const longestRepayMs = 2_000;
+const repaidAbreast = 20;
+
 interface BuildDeps extends Omit<ChangeOrderDeps, 'repay' | 'orders'> {
   config: OrderServiceConfig;
   mongo: Mongo;
@@ -46,11 +50,15 @@ interface BuildDeps extends Omit<ChangeOrderDeps, 'repay' | 'orders'> {
 export function buildPayments(deps: BuildDeps): Payments {
   const { mongo, orders, clock, log } = deps;
   const { provider, parts } = chooseProvider(deps);
+  const repayOne = ({ id }: Order) =>
+    repayOrder(use, id).catch((error: unknown) => {
+      log.warn({ err: error, orderId: id }, 'money goes back later');
+    });
   const repay: Repay = async (due) => {
-    for (const { id } of due)
-      await repayOrder(use, id).catch((error: unknown) => {
-        log.warn({ err: error, orderId: id }, 'money goes back later');
-      });
+    const until = clock.now() + longestRepayMs;
+    // The marks of those that it does not get to bring the outbox scan back to them.
+    for (let from = 0; from < due.length && clock.now() < until; from += repaidAbreast)
+      await Promise.all(due.slice(from, from + repaidAbreast).map(repayOne));
   };
   const change = { ...deps, repay };
   const use: PaymentDeps = {

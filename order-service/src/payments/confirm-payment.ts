@@ -2,7 +2,7 @@ import type { Order } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
 import { followPayment, recordIntent } from './follow-payment.ts';
 import { ensureIntent, isPayable } from './open-payment.ts';
-import { readOrder, type PaymentDeps } from './payment-deps.ts';
+import { readOrder, requireProvider, type PaymentDeps } from './payment-deps.ts';
 import { mostAttempts, withAttempt, type Payment } from './payment.ts';
 
 export interface ConfirmPaymentInput {
@@ -43,6 +43,7 @@ export async function confirmPayment(
   if (!isPayable(order)) return { status: 'not_payable', order, hasRepaid: false };
   const isAnother = found.attempt?.digest !== digest;
   if (isAnother && found.attempts >= mostAttempts) return { status: 'too_many_attempts', order };
+  requireProvider(deps, found);
   const ready = await ensureIntent(deps, found, order);
   const intent = ready.intents.at(-1);
   // The money is there already, by whatever road.

@@ -2,7 +2,7 @@ import { amountDue, isUnpaid, type Order } from '@quicksale/shared/orders';
 import { readOrder, type PaymentDeps } from './payment-deps.ts';
 import type { ProviderIntent } from './payment-provider.ts';
 import { keptOf, withIntent, type Payment } from './payment.ts';
-import { repayOrder, rest } from './repay-order.ts';
+import { repayOrder, rest, tellPaid } from './repay-order.ts';
 
 /** Writes down how an intent stands with its provider. */
 export async function recordIntent(
@@ -32,11 +32,9 @@ export async function followPayment(
 }
 
 async function tellOrder(deps: PaymentDeps, payment: Payment, order: Order): Promise<Order> {
-  const { id, userId: by, status, attempt, declineCode: reason } = payment;
+  const { userId: by, status, attempt, declineCode: reason } = payment;
   const at = new Date(deps.clock.now());
-  if (status === 'succeeded') {
-    return (await deps.changeOrder(order, () => ({ type: 'pay', cause: id, by, at }))).order;
-  }
+  if (status === 'succeeded') return tellPaid(deps, payment, order);
   if (status !== 'declined' || !attempt || !isUnpaid(order)) return order;
   const cause = `decline:${attempt.digest}`;
   return (

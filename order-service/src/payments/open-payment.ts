@@ -1,7 +1,7 @@
 import { AppError } from '@quicksale/shared/errors';
 import { amountDue, isUnpaid, type Order } from '@quicksale/shared/orders';
 import { followPayment, recordIntent } from './follow-payment.ts';
-import type { PaymentDeps } from './payment-deps.ts';
+import { requireProvider, type PaymentDeps } from './payment-deps.ts';
 import { soon, type Payment } from './payment.ts';
 
 export type OpenPaymentResult =
@@ -22,6 +22,7 @@ export async function openPayment(deps: PaymentDeps, order: Order): Promise<Open
   const isNew = await deps.payments.insert(newPayment(deps, order));
   const there = await deps.payments.find(order.id);
   if (!there) throw new Error(`the payment of order ${order.id} is gone`);
+  requireProvider(deps, there);
   const payment = await ensureIntent(deps, there, order);
   if (payment.status !== 'succeeded') return { status: 'open', payment, isNew };
   return { status: 'open', payment: (await followPayment(deps, payment, order)).payment, isNew };

@@ -2,7 +2,7 @@ import type { Order } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
 import { readOrder, type PaymentDeps } from './payment-deps.ts';
 import { keptOf, withRefund, type Payment } from './payment.ts';
-import { repayOrder, rest } from './repay-order.ts';
+import { repayOrder, rest, tellPaid } from './repay-order.ts';
 
 export interface RefundPaymentInput {
   paymentId: string;
@@ -33,9 +33,10 @@ export async function refundPayment(
 ): Promise<RefundPaymentResult> {
   const { paymentId, merchantId } = input;
   const payment = await deps.payments.find(paymentId);
-  const order = payment && (await readOrder(deps, paymentId));
-  if (!payment || !order) return { status: 'not_found' };
+  const found = payment && (await readOrder(deps, paymentId));
+  if (!payment || !found) return { status: 'not_found' };
   if (merchantId !== undefined && payment.merchantId !== merchantId) return { status: 'not_found' };
+  const order = await tellPaid(deps, payment, found);
   const refused = isBegun(payment, order, input)
     ? undefined
     : await begin(deps, payment, order, input);
@@ -65,7 +66,8 @@ async function begin(
   const now = deps.clock.now();
   const kept = keptOf(payment);
   if (kept === 0) return { status: 'nothing_kept', order };
-  if (amount === undefined || amount === kept) {
+  const endsOrder = amount === undefined || amount === kept;
+  if (endsOrder) {
     const cause = causeOf(input);
     const at = new Date(now);
     const fact = { type: 'refund', by, reason, cause, at } as const;
@@ -75,17 +77,22 @@ async function begin(
     await repayOrder(deps, payment.id);
   }
   let refused: RefundPaymentResult | undefined;
-  await deps.payments.change(payment.id, (one) => {
+  let isRest = false;
+  const changed = await deps.payments.change(payment.id, (one) => {
     const left = keptOf(one);
     refused = undefined;
+    isRest = false;
     if (one.refunds.some(({ id }) => id === causeOf(input))) return undefined;
     if (left === 0) refused = { status: 'nothing_kept', order };
     else if (amount !== undefined && amount > left)
       refused = { status: 'too_much', order, kept: left };
-    if (refused) return undefined;
+    // Another refund has made it all that is left.
+    else isRest = !endsOrder && amount === left;
+    if (refused || isRest) return undefined;
     const id = causeOf(input);
     return withRefund(one, { id, amount: amount ?? left, reason, by, cause: 'request', now });
   });
+  if (isRest && changed) return begin(deps, changed.document, order, input);
   if (!refused) faultPoint('after-refund-entry');
   return refused;
 }

@@ -1,6 +1,6 @@
-import type { Order } from '@quicksale/shared/orders';
+import { isUnpaid, type Order } from '@quicksale/shared/orders';
 import { faultPoint } from '@quicksale/shared/process';
-import { readOrder, type PaymentDeps } from './payment-deps.ts';
+import { readOrder, requireProvider, type PaymentDeps } from './payment-deps.ts';
 import {
   atRest,
   capturedOf,
@@ -27,10 +27,26 @@ export async function repayOrder(deps: PaymentDeps, orderId: string): Promise<vo
     const order = await readOrder(deps, orderId);
     if (!order) return;
     const payment = await deps.payments.find(orderId);
+    const told = payment && (await tellPaid(deps, payment, order));
+    if (told && told.version !== order.version) continue;
     if (payment && (await moveMoney(deps, payment, order))) continue;
     if (order.repaying) await deps.orders.finishRepaying([{ id: orderId, version: order.version }]);
     return;
   }
+}
+
+/**
+ * An order hears of its money before it hears of what goes back: it could neither be paid nor expire
+ * afterwards, and would keep its units for ever.
+ */
+export async function tellPaid(
+  deps: PaymentDeps,
+  { id, userId: by, status }: Payment,
+  order: Order,
+): Promise<Order> {
+  if (status !== 'succeeded' || !isUnpaid(order)) return order;
+  const at = new Date(deps.clock.now());
+  return (await deps.changeOrder(order, () => ({ type: 'pay', cause: id, by, at }))).order;
 }
 
 /** True when it has done something after which it is to be looked again. */
@@ -52,6 +68,7 @@ export async function sendRefunds(deps: PaymentDeps, found: Payment): Promise<Pa
   let payment = found;
   for (const refund of found.refunds) {
     if (refund.status !== 'pending') continue;
+    requireProvider(deps, payment);
     const { id: refundId, intentId, amount } = refund;
     const { status } = await deps.provider.refund({ intentId, amount, refundId });
     faultPoint('after-refund-sent');

@@ -57,10 +57,28 @@ export function createMongoDiscountUses(mongo: Pick<Mongo, 'db'>, clock: Clock):
   const forgetFree = (discountId: string) =>
     free.forget(freeKey(discountId, askedTotals.get(discountId) ?? 0));
 
+  /**
+   * The highest number that may be taken. Where the merchant has lowered the total, uses that have
+   * higher numbers still count: so many of the others stay free.
+   */
+  async function highestSlot(discountId: string, usesTotal: number): Promise<number> {
+    const above = (limit: number) =>
+      callMongo(() => uses().countDocuments({ discountId, slot: { $exists: true, $gt: limit } }));
+    if ((await above(usesTotal)) === 0) return usesTotal;
+    let fits = 0;
+    let tooHigh = usesTotal;
+    while (tooHigh - fits > 1) {
+      const middle = Math.floor((fits + tooHigh) / 2);
+      if (middle + (await above(middle)) <= usesTotal) fits = middle;
+      else tooHigh = middle;
+    }
+    return fits;
+  }
+
   async function readFreeSlots(key: string): Promise<readonly number[]> {
     const [discountId = '', usesTotal] = key.split('/');
     let from = 1;
-    let to = Number(usesTotal) + 1;
+    let to = (await highestSlot(discountId, Number(usesTotal))) + 1;
     const within = (low: number, high: number) => ({
       discountId,
       // The partial index serves only filters that repeat its condition.

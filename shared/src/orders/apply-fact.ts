@@ -61,8 +61,12 @@ function applyInventoryResult(order: DecidableOrder, fact: InventoryFact): FactO
         cause: fact.cause,
       },
       removeOutbox: [fact.outboxId],
-      // The scan has to find units that are still on their way, too.
-      settlesOutbox: outboxLeft.length === 0 && !order.releasing?.length && !order.shipping?.length,
+      // The scan has to find units and money that are still on their way, too.
+      settlesOutbox:
+        outboxLeft.length === 0 &&
+        !order.releasing?.length &&
+        !order.shipping?.length &&
+        !order.repaying,
     },
   };
 }

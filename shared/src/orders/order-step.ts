@@ -3,7 +3,10 @@ import type { HistoryEntry, Order, OrderState, OutboxEntry } from './order.ts';
 
 /** What `applyFact` looks at. */
 export type DecidableOrder = OrderState &
-  Pick<Order, 'id' | 'version' | 'history' | 'outbox' | 'units' | 'releasing' | 'shipping'> &
+  Pick<
+    Order,
+    'id' | 'version' | 'history' | 'outbox' | 'units' | 'releasing' | 'shipping' | 'repaying'
+  > &
   Partial<Pick<Order, 'expiresAt'>>;
 
 /** One step of an order, to be written only if it still has version `fromVersion`. */
