@@ -87,22 +87,6 @@ it('nobody tries out card after card', async () => {
   expect(statuses).toEqual([...Array<number>(20).fill(402), 409]);
 });
 
-it('what another provider has begun is not sent to this one', async () => {
-  const sale = await fixture.givenSale(2);
-  const [unpaid, paid] = [await fixture.givenOrder(sale), await fixture.givenOrder(sale)];
-  expect((await fixture.confirm(paid)).status).toBe(200);
-  const ids = [unpaid.orderId, paid.orderId];
-  await fixture.mongo
-    .db()
-    .collection<{ _id: string }>('payments')
-    .updateMany({ _id: { $in: ids } }, { $set: { provider: 'stripe' } });
-  const answer = await fixture.confirm(unpaid);
-  expect([answer.status, answer.body.code]).toEqual([409, 'order-state-conflict']);
-  // The promise stands, and the money waits for the one who has it.
-  expect((await fixture.refund(paid, {})).status).toBe(200);
-  expect(await fixture.readPayment(paid)).toMatchObject({ refunds: [{ status: 'pending' }] });
-});
-
 it('the history comes in pages, newest order first', async () => {
   const userId = newId();
   const payments = fixture.mongo.db().collection<{ _id: string }>('payments');

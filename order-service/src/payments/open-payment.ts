@@ -1,4 +1,3 @@
-import { AppError } from '@quicksale/shared/errors';
 import { amountDue, isUnpaid, type Order } from '@quicksale/shared/orders';
 import { followPayment, recordIntent } from './follow-payment.ts';
 import { requireProvider, type PaymentDeps } from './payment-deps.ts';
@@ -52,7 +51,7 @@ function newPayment({ provider, clock }: PaymentDeps, order: Order): Payment {
 /**
  * The payment with an intent of just what the order costs now. An earlier one of another amount is
  * cancelled; if it was paid in the same moment, that counts. While an attempt is under way nothing
- * changes. Throws AppError `order-state-conflict` where another provider has begun it.
+ * changes.
  */
 export async function ensureIntent(
   deps: PaymentDeps,
@@ -60,11 +59,6 @@ export async function ensureIntent(
   order: Order,
 ): Promise<Payment> {
   const { provider, payments, clock } = deps;
-  if (found.provider !== provider.name)
-    throw new AppError('order-state-conflict', {
-      message: `This payment was begun with ${found.provider}, which takes no money any more`,
-      extensions: { currentStatus: order.status },
-    });
   const amount = amountDue(order);
   const isBusy = found.status !== 'open' && found.status !== 'declined';
   const last = found.intents.at(-1);

@@ -63,8 +63,6 @@ async function moveMoney(deps: PaymentDeps, payment: Payment, order: Order): Pro
 
 /** Has the provider send what is written and not known to have gone. */
 export async function sendRefunds(deps: PaymentDeps, found: Payment): Promise<Payment> {
-  // They wait until their provider is back, or for people.
-  if (found.provider !== deps.provider.name) return found;
   let payment = found;
   for (const refund of found.refunds) {
     if (refund.status !== 'pending') continue;
