@@ -85,5 +85,7 @@ export function checkoutPlansSuite(plans: () => CheckoutPlans): void {
     expect(new Set(kept.map(({ userId }) => userId)).size).toBe(1);
     expect(await plans().find(digest)).toEqual(kept[0]);
     expect(await plans().keep(plan({ digest }))).toEqual(kept[0]);
+    await plans().abandon(digest);
+    expect(await plans().find(digest)).toEqual({ ...kept[0], abandoned: true });
   });
 }

@@ -222,6 +222,25 @@ describe('a checkout', () => {
       expect(inShort(await pay('next'))).toEqual({ orders: [desk.saleId], refused: [] });
       expect(await shop.ordersOf(userId)).toHaveLength(2);
       expect(await inCart()).toEqual({});
+      // Late, it tells of what it has ordered.
+      expect(inShort(await pay('dead'))).toEqual({ orders: [lamp.saleId], refused: [] });
+      expect(await shop.ordersOf(userId)).toHaveLength(2);
+    });
+
+    it('orders nothing more when it is asked for after another one has taken over', async () => {
+      const lamp = await shop.givenProduct();
+      await put(lamp);
+      const away = { ...deps.ledger, reserve: () => Promise.reject(unavailable('away')) };
+      expect(inShort(await pay('dead', { ...deps, ledger: away }))).toBe('unknown');
+      shop.pass(15_000);
+      expect(inShort(await pay('next'))).toEqual({ orders: [lamp.saleId], refused: [] });
+      await put(lamp);
+      expect(inShort(await pay('dead'))).toEqual({
+        orders: [],
+        refused: [`${lamp.saleId} cart-empty`],
+      });
+      expect(await shop.ordersOf(userId)).toHaveLength(1);
+      expect(await inCart()).toEqual({ [lamp.productId]: 1 });
     });
 
     it('leaves the cart alone when it had ordered nothing', async () => {

@@ -6,11 +6,12 @@ import { changeCart } from './change-cart.ts';
 import {
   checkoutScope,
   planCheckout,
+  priceChanges,
   type CheckoutPlan,
   type PlannedItem,
   type PriceChange,
 } from './checkout-plan.ts';
-import { claimCart, type ClaimCartDeps } from './claim-cart.ts';
+import { claimCart, findOrders, type ClaimCartDeps } from './claim-cart.ts';
 import { orderSale, type OrderSaleDeps, type SaleOutcome } from './order-sale.ts';
 import { readProducts, type ReadProductsDeps } from './read-products.ts';
 import { settleCheckout, type CheckoutOutcome } from './settle-checkout.ts';
@@ -65,7 +66,9 @@ export async function checkOut(
     await settle(deps, plan, { ...nothing, changes: plan.changes, isOver: true });
     return { status: 'price_changed', changes: plan.changes };
   }
-  const outcomes = await Promise.all(plan.sales.map((sale) => orderSale(deps, plan, sale)));
+  const outcomes = plan.abandoned
+    ? await whatThereIs(deps, plan)
+    : await Promise.all(plan.sales.map((sale) => orderSale(deps, plan, sale)));
   faultPoint('after-checkout-ordered');
   const unknown = outcomes.find((one) => one.kind === 'unknown');
   await settle(deps, plan, { ...cartOutcome(outcomes), isOver: !unknown });
@@ -76,6 +79,20 @@ export async function checkOut(
     orders: outcomes.flatMap((one) => (one.kind === 'ordered' ? [one.order] : [])),
     refused: [...outcomes.flatMap(refusedSale), ...unsold(plan)],
   };
+}
+
+/** Of a checkout that another one has taken over from. */
+async function whatThereIs(deps: CheckOutDeps, plan: CheckoutPlan): Promise<SaleOutcome[]> {
+  const made = await findOrders(deps, plan);
+  return plan.sales.map((sale): SaleOutcome => {
+    const order = made.get(sale);
+    if (order && priceChanges(sale.items, order).length === 0)
+      return { kind: 'ordered', sale, order };
+    const error = new AppError('cart-empty', {
+      message: 'Another checkout has taken over the cart: nothing more is ordered for this one',
+    });
+    return { kind: 'refused', sale, error };
+  });
 }
 
 type FoundPlan =

@@ -42,6 +42,8 @@ export interface CheckoutPlan {
   shippingAddress?: Address;
   billingAddress?: Address;
   createdAt: Date;
+  /** Another checkout has taken the cart over: nothing more is ordered for this one. */
+  abandoned?: true;
 }
 
 export interface CheckoutRequest {
@@ -123,4 +125,6 @@ export interface CheckoutPlans {
   find(digest: string): Promise<CheckoutPlan | undefined>;
   /** Keeps it, unless there is one under its digest; resolves to the one that is there then. */
   keep(plan: CheckoutPlan): Promise<CheckoutPlan>;
+  /** From now on it is found abandoned. */
+  abandon(digest: string): Promise<void>;
 }

@@ -1,7 +1,12 @@
-import type { OrderStore } from '@quicksale/shared/orders';
+import type { Order, OrderStore } from '@quicksale/shared/orders';
 import type { Cart } from './cart.ts';
 import { changeCart, type ChangeCartDeps } from './change-cart.ts';
-import { priceChanges, type CheckoutPlans } from './checkout-plan.ts';
+import {
+  priceChanges,
+  type CheckoutPlan,
+  type CheckoutPlans,
+  type PlannedSale,
+} from './checkout-plan.ts';
 import { settleCheckout } from './settle-checkout.ts';
 
 export interface ClaimCartDeps extends ChangeCartDeps {
@@ -44,23 +49,35 @@ export async function claimCart(
   }
 }
 
-/** Takes off what a checkout has ordered that came to no answer, and ends its claim. */
+/** Takes off what a checkout has ordered that came to no answer, and ends it and its claim. */
 async function settleAbandoned(deps: ClaimCartDeps, userId: string, digest: string): Promise<void> {
+  // First: from here on it orders nothing more, however late it is asked for again.
+  await deps.plans.abandon(digest);
   const plan = await deps.plans.find(digest);
-  const sales = plan?.sales ?? [];
-  const orders = await deps.orders.findRelated({
-    ids: [],
-    digests: sales.map(({ orderDigest }) => orderDigest),
-    units: [],
-  });
-  const ordered = sales.filter((sale) => {
-    const order = orders.find(({ idempotencyDigest }) => idempotencyDigest === sale.orderDigest);
-    return order && priceChanges(sale.items, order).length === 0;
-  });
+  const made = plan ? await findOrders(deps, plan) : new Map<PlannedSale, Order>();
+  const ordered = [...made]
+    .filter(([sale, order]) => priceChanges(sale.items, order).length === 0)
+    .map(([sale]) => sale);
   const spentHolds = new Set(ordered.flatMap(({ holdId }) => holdId ?? []));
   const outcome = { ordered, spentHolds, changes: [], isOver: true };
   await changeCart(deps, userId, (cart) => ({
     status: 'settled',
     cart: settleCheckout(cart, { digest }, outcome),
   }));
+}
+
+/** The orders that there are of a plan's sales. */
+export async function findOrders(
+  { orders }: Pick<ClaimCartDeps, 'orders'>,
+  { sales }: Pick<CheckoutPlan, 'sales'>,
+): Promise<Map<PlannedSale, Order>> {
+  const digests = sales.map(({ orderDigest }) => orderDigest);
+  const found = await orders.findRelated({ ids: [], digests, units: [] });
+  const byDigest = new Map(found.map((order) => [order.idempotencyDigest, order]));
+  return new Map(
+    sales.flatMap((sale) => {
+      const order = byDigest.get(sale.orderDigest);
+      return order ? [[sale, order] as const] : [];
+    }),
+  );
 }

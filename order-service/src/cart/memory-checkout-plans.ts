@@ -10,5 +10,9 @@ export function createMemoryCheckoutPlans(): CheckoutPlans {
       plans.set(plan.digest, kept);
       return structuredClone(kept);
     },
+    abandon: async (digest) => {
+      const plan = plans.get(digest);
+      if (plan) plans.set(digest, { ...plan, abandoned: true });
+    },
   };
 }

@@ -52,5 +52,8 @@ export function createMongoCheckoutPlans(mongo: Pick<Mongo, 'db' | 'isReachable'
         return kept;
       }
     },
+    abandon: async (digest) => {
+      await guarded(() => plans().updateOne({ _id: digest }, { $set: { abandoned: true } }));
+    },
   };
 }
