@@ -157,11 +157,12 @@ describe('a webhook', () => {
     expect(fixture.lines.filter((line) => line.includes('unknown payment'))).toHaveLength(2);
   });
 
-  it('of a provider that is not in use is not there, and a huge one is refused', async () => {
+  it('of a provider that is not in use is not there, and a huge or packed one is refused', async () => {
     const body = Buffer.from('{}');
     const signature = signWebhook(secret, body, Date.now());
     expect((await send(body, signature, 'paypal')).status).toBe(404);
     expect((await send(Buffer.alloc(20_000, ' '), signature)).status).toBe(413);
+    expect((await send(body, signature).set('Content-Encoding', 'gzip')).status).toBe(415);
     const empty = Buffer.alloc(0);
     expect((await send(empty, signWebhook(secret, empty, Date.now()))).status).toBe(400);
   });

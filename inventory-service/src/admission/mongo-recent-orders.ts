@@ -1,6 +1,5 @@
 import { mongo as driver } from 'mongoose';
-import { translateMongoError, type Mongo } from '@quicksale/shared/mongo';
-import { callMongo } from '../mongo-calls.ts';
+import { callMongo, type Mongo, translateMongoError } from '@quicksale/shared/mongo';
 import type { OwningOrder, RecentOrders } from './recent-orders.ts';
 
 type OrderDocument = Omit<OwningOrder, 'id'> & { _id: driver.ObjectId };

@@ -1,6 +1,5 @@
 import { mongo as driver } from 'mongoose';
-import type { Mongo } from '@quicksale/shared/mongo';
-import { callMongo } from '../mongo-calls.ts';
+import { callMongo, type Mongo } from '@quicksale/shared/mongo';
 import type { Movement } from '../stock/movement.ts';
 import type { SaleHistory, TracedOrder } from './sale-history.ts';
 

@@ -1,6 +1,5 @@
 import mongoose from 'mongoose';
-import type { Mongo } from '@quicksale/shared/mongo';
-import { callMongo, insertOrFind } from '../mongo-calls.ts';
+import { callMongo, insertOrFind, type Mongo } from '@quicksale/shared/mongo';
 import type { Confirmation, ConfirmationStore } from './confirmation.ts';
 
 type ConfirmationDocument = Omit<Confirmation, 'holdId'> & { _id: string };

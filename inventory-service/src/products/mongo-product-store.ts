@@ -1,6 +1,5 @@
 import mongoose from 'mongoose';
-import { createIndexes, type Mongo } from '@quicksale/shared/mongo';
-import { callMongo, insertOrFind } from '../mongo-calls.ts';
+import { callMongo, createIndexes, insertOrFind, type Mongo } from '@quicksale/shared/mongo';
 import { currentPrice, formerSalesAt, type Product } from './product.ts';
 import type { ProductStore } from './product-store.ts';
 

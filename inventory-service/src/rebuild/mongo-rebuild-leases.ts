@@ -1,7 +1,6 @@
 import type { Mongo } from '@quicksale/shared/mongo';
-import { isDuplicateOrLostRace } from '@quicksale/shared/mongo';
+import { callMongo, isDuplicateOrLostRace } from '@quicksale/shared/mongo';
 import type { Clock } from '@quicksale/shared/process';
-import { callMongo } from '../mongo-calls.ts';
 import { RebuildStopped, type RebuildLease, type RebuildLeases } from './rebuild-lease.ts';
 
 interface LeaseDocument {

@@ -1,6 +1,5 @@
 import mongoose from 'mongoose';
-import type { Mongo } from '@quicksale/shared/mongo';
-import { callMongo, insertOrFind } from '../mongo-calls.ts';
+import { callMongo, insertOrFind, type Mongo } from '@quicksale/shared/mongo';
 import type { Sale } from './sale.ts';
 import type { SaleStore } from './sale-store.ts';
 

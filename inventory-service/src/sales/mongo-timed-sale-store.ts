@@ -1,6 +1,5 @@
 import type { mongo as driver } from 'mongoose';
-import { createIndexes, type Mongo } from '@quicksale/shared/mongo';
-import { callMongo, insertOrFind } from '../mongo-calls.ts';
+import { callMongo, createIndexes, insertOrFind, type Mongo } from '@quicksale/shared/mongo';
 import type { SaleState, TimedSale } from './timed-sale.ts';
 import type { TimedSaleStore } from './timed-sale-store.ts';
 

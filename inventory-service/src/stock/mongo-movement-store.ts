@@ -1,12 +1,13 @@
 import mongoose from 'mongoose';
 import { AppError, unavailable } from '@quicksale/shared/errors';
 import {
+  callMongo,
   createIndexes,
+  insertOrFind,
   isDuplicateOrLostRace,
-  translateMongoError,
   type Mongo,
+  translateMongoError,
 } from '@quicksale/shared/mongo';
-import { callMongo, insertOrFind } from '../mongo-calls.ts';
 import {
   movementReasons,
   type Commitment,

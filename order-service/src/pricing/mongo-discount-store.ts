@@ -1,8 +1,7 @@
 import { mongo as driver } from 'mongoose';
 import { unavailable } from '@quicksale/shared/errors';
-import { createIndexes, type Mongo } from '@quicksale/shared/mongo';
+import { callMongo, createIndexes, type Mongo, tryInsert } from '@quicksale/shared/mongo';
 import type { Discount, DiscountStore } from './discount.ts';
-import { callMongo, tryInsert } from './mongo-calls.ts';
 
 /** `drawn`: numbers of uses that were drawn so far, see discount-uses.ts. */
 type DiscountDocument = Omit<Discount, 'id'> & { _id: driver.ObjectId; drawn: number };

@@ -1,8 +1,7 @@
 import { mongo as driver } from 'mongoose';
-import { createIndexes, type Mongo } from '@quicksale/shared/mongo';
+import { callMongo, createIndexes, type Mongo, tryInsert } from '@quicksale/shared/mongo';
 import type { Clock } from '@quicksale/shared/process';
 import { firstCheckMs, type DiscountUse, type DiscountUses } from './discount-uses.ts';
-import { callMongo, tryInsert } from './mongo-calls.ts';
 import { createReadThrough } from './read-through.ts';
 
 type UseDocument = Omit<DiscountUse, 'id'> & { _id: string };

@@ -1,10 +1,9 @@
-import type { Mongo } from '@quicksale/shared/mongo';
+import { callMongo, type Mongo, tryInsert } from '@quicksale/shared/mongo';
 import {
   unsetSettings,
   type MerchantSettings,
   type MerchantSettingsStore,
 } from './merchant-settings.ts';
-import { callMongo, tryInsert } from './mongo-calls.ts';
 
 type SettingsDocument = Omit<MerchantSettings, 'merchantId'> & { _id: string };
 
