@@ -3,6 +3,7 @@ import { AppError } from '@quicksale/shared/errors';
 import { route, type Route } from '@quicksale/shared/http';
 import { address, objectId } from '@quicksale/shared/orders';
 import { holdId } from '@quicksale/shared/stock-ledger';
+import { refusalCodes } from '../intake/refusal.ts';
 import { discountCode } from '../pricing/discount-fields.ts';
 import { cartReply, viewCart } from './cart-view.ts';
 import { emptied, mostProducts, mostUnits, newCart, removeItem, setQuantity } from './cart.ts';
@@ -154,20 +155,8 @@ function checkoutRoute(deps: CheckOutDeps): Route {
         'price-changed',
         'cart-limit-reached',
         'request-in-progress',
-        'sold-out',
-        'buyer-limit-reached',
-        'hold-gone',
-        'sale-not-open',
-        'sale-closed',
-        'sale-paused',
-        'unknown-product',
-        'mixed-sales',
-        'unknown-discount',
-        'discount-used-up',
-        'idempotency-key-reused',
-        'sale-fenced',
         'order-being-recorded',
-        'dependency-unavailable',
+        ...refusalCodes,
       ],
     },
     async ({ body }, { principal: { userId }, idempotencyKey: key }) => {

@@ -2,7 +2,7 @@ import { route, type Route } from '@quicksale/shared/http';
 import { creationAnswer, creationReply } from '@quicksale/shared/orders';
 import { orderRequest } from './order-request.ts';
 import { placeOrder, type PlaceOrderDeps } from './place-order.ts';
-import { refusalError } from './refusal.ts';
+import { refusalCodes, refusalError } from './refusal.ts';
 
 /** Scope of an idempotency key: the same key on another route is another key. */
 const keyScope = 'POST /api/orders';
@@ -20,21 +20,7 @@ export function intakeRoutes(deps: PlaceOrderDeps): Route[] {
         body: orderRequest,
         idempotent: true,
         replies: { 201: creationReply },
-        errors: [
-          'idempotency-key-reused',
-          'sold-out',
-          'buyer-limit-reached',
-          'hold-gone',
-          'sale-not-open',
-          'sale-closed',
-          'sale-paused',
-          'unknown-product',
-          'mixed-sales',
-          'unknown-discount',
-          'discount-used-up',
-          'sale-fenced',
-          'dependency-unavailable',
-        ],
+        errors: refusalCodes,
       },
       async ({ body }, { principal, idempotencyKey }) => {
         const result = await placeOrder(deps, {

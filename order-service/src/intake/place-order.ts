@@ -7,7 +7,12 @@ import type { Pricing } from '../pricing/pricing.ts';
 import { earlierSales, findEarlierSale } from './find-earlier-sale.ts';
 import type { OrderRequest } from './order-request.ts';
 import type { KeyFacts } from './replay-order.ts';
-import { reserveOnce, type ReserveOrderResult, type WantedOrder } from './reserve-order.ts';
+import {
+  isLedgerRefusal,
+  reserveOnce,
+  type ReserveOrderResult,
+  type WantedOrder,
+} from './reserve-order.ts';
 import {
   reservePriced,
   type ReservePricedDeps,
@@ -131,26 +136,12 @@ async function answerEarlier(
 /** Whether a buyer is told for good that there is no order. */
 function isRefusal({ status }: Pick<PlaceOrderResult, 'status'>): boolean {
   switch (status) {
-    case 'sold_out':
-    case 'limit':
-    case 'too_many_holds':
-    case 'hold_gone':
-    case 'not_open':
-    case 'closed':
-    case 'paused':
-    case 'unknown_product':
     case 'mixed_sales':
     case 'unknown_discount':
     case 'discount_used_up':
       return true;
-    case 'created':
-    case 'key_reused':
-    case 'not_recorded':
-    case 'in_doubt':
-    case 'fenced':
-    case 'unknown_sale':
-    case 'not_admitted':
-      return false;
+    default:
+      return isLedgerRefusal(status);
   }
 }
 

@@ -1,8 +1,25 @@
-import { AppError } from '@quicksale/shared/errors';
+import { AppError, type ErrorCode } from '@quicksale/shared/errors';
 import { reserveError } from '@quicksale/shared/stock-ledger';
 import type { PlaceOrderResult } from './place-order.ts';
 
 type Refusal = Exclude<PlaceOrderResult, { status: 'created' }>;
+
+/** Codes that whoever has an order placed may be answered. */
+export const refusalCodes = [
+  'idempotency-key-reused',
+  'sold-out',
+  'buyer-limit-reached',
+  'hold-gone',
+  'sale-not-open',
+  'sale-closed',
+  'sale-paused',
+  'unknown-product',
+  'mixed-sales',
+  'unknown-discount',
+  'discount-used-up',
+  'sale-fenced',
+  'dependency-unavailable',
+] as const satisfies readonly ErrorCode[];
 
 /** What a buyer is told when no order was made, or when it is not certain yet. */
 export function refusalError(refusal: Refusal): AppError {

@@ -90,3 +90,26 @@ export async function reserveOnce(
   }
   return reply.status === 'replayed' ? replayOrder(deps, reply, key, saleId) : reply;
 }
+
+/** Whether the ledger has said for good that there is no order of this request. */
+export function isLedgerRefusal(status: ReserveOrderResult['status']): boolean {
+  switch (status) {
+    case 'sold_out':
+    case 'limit':
+    case 'too_many_holds':
+    case 'hold_gone':
+    case 'not_open':
+    case 'closed':
+    case 'paused':
+    case 'unknown_product':
+      return true;
+    case 'created':
+    case 'key_reused':
+    case 'not_recorded':
+    case 'in_doubt':
+    case 'fenced':
+    case 'unknown_sale':
+    case 'not_admitted':
+      return false;
+  }
+}

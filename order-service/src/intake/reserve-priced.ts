@@ -2,6 +2,7 @@ import { faultPoint } from '@quicksale/shared/process';
 import type { DiscountTaken, Pricing, TakenUse } from '../pricing/pricing.ts';
 import { namedByKey } from './replay-order.ts';
 import {
+  isLedgerRefusal,
   reserveOrder,
   type ReserveOrderDeps,
   type ReserveOrderResult,
@@ -48,7 +49,8 @@ export async function reservePriced(
     ...wanted,
     facts: { ...otherFacts, ...(taken.terms && { pricing: taken.terms }) },
   });
-  if (tookNothing(result)) await giveBack(deps, taken);
+  // It is certain that this attempt has made no order.
+  if (isLedgerRefusal(result.status) || result.status === 'key_reused') await giveBack(deps, taken);
   return result;
 }
 
@@ -58,28 +60,5 @@ async function giveBack({ pricing, log }: ReservePricedDeps, taken: TakenUse): P
     await pricing.giveBack(taken);
   } catch (error) {
     log.debug({ err: error }, 'a use of a discount comes back later');
-  }
-}
-
-/** Whether it is certain that this attempt has made no order. */
-function tookNothing({ status }: ReserveOrderResult): boolean {
-  switch (status) {
-    case 'sold_out':
-    case 'limit':
-    case 'too_many_holds':
-    case 'hold_gone':
-    case 'not_open':
-    case 'closed':
-    case 'paused':
-    case 'unknown_product':
-    case 'key_reused':
-      return true;
-    case 'created':
-    case 'not_recorded':
-    case 'in_doubt':
-    case 'fenced':
-    case 'unknown_sale':
-    case 'not_admitted':
-      return false;
   }
 }
