@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { idempotencyDigest } from '@quicksale/shared/idempotency';
+import { idempotencyDigest, requestFingerprint } from '@quicksale/shared/idempotency';
 import { createSystemRandom } from '@quicksale/shared/process';
 import { eventually, newId } from '@quicksale/shared/testing';
 import { startOrders, type OrderClient, type OrderFixture } from './order-fixture.ts';
@@ -23,6 +23,29 @@ describe('a fast sale', () => {
     if (typeof snapshot === 'string') throw new Error(snapshot);
     const { available } = snapshot.products[sale.productId] ?? {};
     return { available, records: snapshot.records };
+  }
+
+  /** What a process leaves that dies after its answer. */
+  async function givenHoldOfTheDead(
+    { saleId, productId }: { saleId: string; productId: string },
+    userId: string,
+  ): Promise<string> {
+    const orderId = createSystemRandom().objectId(Date.now());
+    const key = {
+      digest: idempotencyDigest({ userId, route: 'POST /api/orders', key: 'k' }),
+      fingerprint: requestFingerprint({ items: [{ productId, quantity: 1 }] }),
+    };
+    const items = [{ productId, sku: 'LAMP', name: 'Lamp', quantity: 1 }];
+    const orderNumber = `ORD-2026-${orderId}`;
+    const facts = { ...{ orderNumber, saleId, currency: 'USD', items, key: 'k' }, ...key };
+    await fixture.ledger.reserve(saleId, [
+      {
+        ...{ orderId, userId, kind: 'order', ...key },
+        items: [{ productId, quantity: 1 }],
+        facts: JSON.stringify(facts),
+      },
+    ]);
+    return orderId;
   }
 
   it('has one order for fifty twins on two services, with one answer', async () => {
@@ -63,25 +86,7 @@ describe('a fast sale', () => {
   it('tells nobody but the buyer anything of an order that is not written yet', async () => {
     const sale = await fixture.givenProduct(2, timed);
     const userId = newId();
-    const orderId = createSystemRandom().objectId(Date.now());
-    const digest = idempotencyDigest({ userId, route: 'POST /api/orders', key: 'k' });
-    // What a process leaves that dies after its answer.
-    const facts = {
-      orderNumber: `ORD-2026-${orderId}`,
-      saleId: sale.saleId,
-      currency: 'USD',
-      items: [{ productId: sale.productId, sku: 'LAMP', name: 'Lamp', quantity: 1 }],
-      key: 'k',
-      digest,
-      fingerprint: 'f',
-    };
-    await fixture.ledger.reserve(sale.saleId, [
-      {
-        ...{ orderId, userId, kind: 'order', digest, fingerprint: 'f' },
-        items: [{ productId: sale.productId, quantity: 1 }],
-        facts: JSON.stringify(facts),
-      },
-    ]);
+    const orderId = await givenHoldOfTheDead(sale, userId);
     const said = ({ status, body, headers }: Awaited<ReturnType<OrderClient['read']>>) => {
       const { requestId: _request, instance: _instance, ...rest } = body as Record<string, unknown>;
       return { status, rest, retryAfter: headers['retry-after'] };
@@ -133,10 +138,20 @@ describe('a fast sale', () => {
   describe('to which a product has come from another', () => {
     async function givenOrderThenMoved() {
       const product = await fixture.givenProduct(100);
-      const { productId, saleId } = product;
-      const order = { userId: newId(), key: 'old', productId };
+      const order = { userId: newId(), key: 'old', productId: product.productId };
       const placed = await fixture.place(order).expect(201);
-      const moved = { saleId: newId(), productId };
+      return { product, order, placed, moved: await move(product) };
+    }
+
+    async function move(
+      { productId, saleId }: { productId: string; saleId: string },
+      near = false,
+    ) {
+      const { shardOf } = fixture.keys;
+      let movedTo = newId();
+      // Sales of one shard share their keys.
+      while ((shardOf(movedTo) === shardOf(saleId)) !== near) movedTo = newId();
+      const moved = { saleId: movedTo, productId };
       const line = { productId, price: 999 };
       await fixture.putSale({ ...timed, ...moved, products: [{ ...line, away: false }] });
       await fixture.ledger.raise(moved.saleId, productId, 9);
@@ -156,8 +171,20 @@ describe('a fast sale', () => {
             },
           },
         );
-      return { product, moved, order, placed };
+      return moved;
     }
+
+    it('finds an order that is not written yet, also where its key is known and its hold is not', async () => {
+      for (const near of [true, false]) {
+        const product = await fixture.givenProduct(100, timed);
+        const userId = newId();
+        const orderId = await givenHoldOfTheDead(product, userId);
+        const moved = await move(product, near);
+        const answer = await twin.place({ userId, key: 'k', productId: product.productId });
+        expect([answer.status, answer.body.order?._id]).toEqual([201, orderId]);
+        expect(await stockOf(moved)).toEqual({ available: 9, records: [] });
+      }
+    });
 
     it('answers an old key from there and takes nothing for it', async () => {
       const { order, placed, moved } = await givenOrderThenMoved();
