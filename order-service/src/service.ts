@@ -108,7 +108,10 @@ export function buildService(
   });
   const orders = createMongoOrderStore(mongo);
   createStuckOrdersGauge({ orders, clock, registry: metrics });
-  const batcher = createReserveBatcher({ ledger, defer });
+  const batcher = createReserveBatcher({
+    ...{ ledger, defer },
+    after: (delayMs, work) => void setTimeout(work, delayMs).unref(),
+  });
   const relay = createRelay({ bus, log });
   const returnUnits = createUnitReturn({ ledger, log });
   const releaseUnits = createUnitReleaser({ returnUnits, orders, log });

@@ -16,6 +16,8 @@ export interface AuditorDeps extends AuditSaleDeps {
   log: Logger;
   /** Shortest time between two looks at a sale. */
   restMs?: number;
+  /** Milliseconds by a clock that never jumps: how long work has taken. */
+  stopwatch?: () => number;
 }
 
 /** A turn ends after so long, with the piece that is at hand: others use these stores too. */
@@ -55,7 +57,7 @@ interface Watched {
  * may do so at once.
  */
 export function createAuditor(deps: AuditorDeps): () => Promise<void> {
-  const { metrics, log, clock, restMs = 1_000 } = deps;
+  const { metrics, log, clock, restMs = 1_000, stopwatch = () => performance.now() } = deps;
   const watched = new Map<string, Watched>();
   let queue: string[] = [];
   let listedMs = -Infinity;
@@ -110,10 +112,10 @@ export function createAuditor(deps: AuditorDeps): () => Promise<void> {
   async function step(saleId: string, sale: Watched): Promise<void> {
     const { walk } = sale;
     if (!walk) return;
-    const beganMs = performance.now();
+    const beganMs = stopwatch();
     try {
       const { done, value } = await walk.steps.next();
-      walk.spentMs += performance.now() - beganMs;
+      walk.spentMs += stopwatch() - beganMs;
       if (!done) {
         walk.pausedUntilMs = clock.now() + (value ?? 0);
         return;
@@ -208,7 +210,7 @@ export function createAuditor(deps: AuditorDeps): () => Promise<void> {
 
   return async () => {
     await listSales();
-    const endMs = performance.now() + turnMs;
+    const endMs = stopwatch() + turnMs;
     // Once around in one turn at most.
     if (queue.length === 0) queue = [...watched.keys()];
     do {
@@ -217,7 +219,7 @@ export function createAuditor(deps: AuditorDeps): () => Promise<void> {
       const open = [...watched].filter(([, { walk }]) => walk && walk.pausedUntilMs <= nowMs);
       if (open.length === 0) break;
       await Promise.all(open.map(([saleId, sale]) => step(saleId, sale)));
-    } while (performance.now() < endMs);
+    } while (stopwatch() < endMs);
     metrics.show([...watched.values()].map(({ figures }) => figures));
     metrics.showUnrecorded(await deps.ledger.countUnrecorded());
   };

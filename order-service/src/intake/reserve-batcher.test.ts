@@ -17,8 +17,10 @@ function setUp() {
   const calls: { saleId: string; orders: number; recorded: string[]; answer: () => void }[] = [];
   const struckOff: string[] = [];
   const turns: (() => void)[] = [];
+  const timers: (() => void)[] = [];
   const batcher = createReserveBatcher({
     defer: (flush) => void turns.push(flush),
+    after: (_delayMs, work) => void timers.push(work),
     ledger: {
       reserve: (saleId, requests, recorded = []) =>
         new Promise((resolve) => {

@@ -31,14 +31,15 @@ const strikeOffDelayMs = 200;
 
 /**
  * Turns the orders of one event-loop turn into one script call per sale: one fsync of the ledger
- * then serves them all. `defer` runs a function at the end of the turn.
+ * then serves them all. `defer` runs a function at the end of the turn, `after` after so long.
  */
 export function createReserveBatcher(options: {
   ledger: Pick<StockLedger, 'reserve' | 'strikeOff'>;
   defer: (flush: () => void) => void;
+  after: (delayMs: number, work: () => void) => void;
 }): ReserveBatcher {
   const sales = new Map<string, SaleQueue>();
-  let strikeOffTimer: NodeJS.Timeout | undefined;
+  let isToStrikeOff = false;
 
   function queueOf(saleId: string): SaleQueue {
     let queue = sales.get(saleId);
@@ -98,7 +99,7 @@ export function createReserveBatcher(options: {
   }
 
   async function strikeOffLeftovers(): Promise<void> {
-    strikeOffTimer = undefined;
+    isToStrikeOff = false;
     for (const [saleId, queue] of [...sales]) {
       while (queue.recorded.length > 0) {
         const orderIds = queue.recorded.splice(0, recordedPerCall);
@@ -118,12 +119,11 @@ export function createReserveBatcher(options: {
       }),
     noteRecorded: (saleId, orderId) => {
       queueOf(saleId).recorded.push(orderId);
-      strikeOffTimer ??= setTimeout(() => void strikeOffLeftovers(), strikeOffDelayMs);
+      if (isToStrikeOff) return;
+      isToStrikeOff = true;
+      options.after(strikeOffDelayMs, () => void strikeOffLeftovers());
     },
-    drain: async () => {
-      clearTimeout(strikeOffTimer);
-      await strikeOffLeftovers();
-    },
+    drain: strikeOffLeftovers,
   };
 }
 

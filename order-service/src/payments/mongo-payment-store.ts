@@ -1,6 +1,6 @@
 import { createIndexes, type Mongo } from '@quicksale/shared/mongo';
 import {
-  createVersionedDocuments,
+  createMongoVersionedDocuments,
   fromStored,
   guarded,
   type Stored,
@@ -26,7 +26,7 @@ export function createPaymentIndexes(mongo: Mongo): Promise<void> {
 export function createMongoPaymentStore(mongo: Mongo): PaymentStore {
   const payments = () => mongo.db().collection<Stored<Payment>>(collectionName);
   return {
-    ...createVersionedDocuments<Payment>(mongo, collectionName),
+    ...createMongoVersionedDocuments<Payment>(mongo, collectionName),
 
     findByIntent: async (intentId) => {
       const found = await guarded(payments().findOne({ 'intents.id': intentId }));

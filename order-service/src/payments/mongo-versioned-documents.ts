@@ -1,15 +1,13 @@
 import type { mongo as driver } from 'mongoose';
-import { AppError, unavailable } from '@quicksale/shared/errors';
+import { unavailable } from '@quicksale/shared/errors';
 import { isDuplicateOrLostRace, withDeadline, type Mongo } from '@quicksale/shared/mongo';
 import type { VersionedDocuments } from './payment-store.ts';
+import { createVersionedDocuments } from './versioned-documents.ts';
 
 export type Stored<T> = Omit<T, 'id'> & { _id: string };
 
-/** Rounds of deciding again when somebody else changes a document meanwhile. */
-const mostRounds = 20;
-
 /** Documents of one collection, each changed as a whole and only from the version that was read. */
-export function createVersionedDocuments<T extends { id: string; version: number }>(
+export function createMongoVersionedDocuments<T extends { id: string; version: number }>(
   mongo: Pick<Mongo, 'db'>,
   name: string,
 ): VersionedDocuments<T> {
@@ -35,7 +33,7 @@ export function createVersionedDocuments<T extends { id: string; version: number
     }
   }
 
-  return {
+  return createVersionedDocuments({
     find,
     insert: async (document) => {
       try {
@@ -47,18 +45,8 @@ export function createVersionedDocuments<T extends { id: string; version: number
         throw error;
       }
     },
-    change: async (id, decide) => {
-      for (let round = 0; round < mostRounds; round += 1) {
-        const document = await find(id);
-        if (!document) return undefined;
-        const next = decide(document);
-        if (!next) return { document, isChanged: false };
-        if (await replace(next, document.version))
-          return { document: { ...next, version: document.version + 1 }, isChanged: true };
-      }
-      throw new AppError('overloaded', { message: 'The payment keeps changing: try again' });
-    },
-  };
+    replace,
+  });
 }
 
 /** An operation with a deadline; a race that was lost is the store being busy. */

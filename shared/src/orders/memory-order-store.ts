@@ -7,7 +7,11 @@ import type { InsertOutcome, OrderPage, OrderStore } from './order-store.ts';
  * The order store in memory, with the same unique keys as MongoDB's: for tests and for simulating
  * the use cases.
  */
-export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
+export function createMemoryOrderStore(): OrderStore & {
+  all(): Order[];
+  /** The same without copies: to be looked at, at once. */
+  look(): readonly Order[];
+} {
   const orders = new Map<string, Order>();
   const copy = (order: Order): Order => structuredClone(order);
   const where = (test: (order: Order) => boolean) => [...orders.values()].filter(test).map(copy);
@@ -37,6 +41,7 @@ export function createMemoryOrderStore(): OrderStore & { all(): Order[] } {
 
   return {
     all: () => where(() => true),
+    look: () => [...orders.values()],
     isReachable: () => true,
     insertMany: async (batch) =>
       batch.map((order): InsertOutcome => {

@@ -23,7 +23,11 @@ export type {
   ShownStock,
   StockLedger,
 } from './ledger.ts';
-export { createMemoryStockLedger } from './memory-stock-ledger.ts';
+export {
+  createMemoryStockLedger,
+  emptyLedger,
+  type MemoryLedgerState,
+} from './memory-stock-ledger.ts';
 export { createRedisStockLedger } from './redis-stock-ledger.ts';
 export {
   rebuildSliceSize,

@@ -13,17 +13,30 @@ import { productsOf } from './reserve-call.ts';
 
 const mostBare = 5;
 
+/** All that a ledger in memory keeps; a copy of it is a backup. */
+export interface MemoryLedgerState {
+  sales: Map<string, MemorySale>;
+  idem: Map<string, string>;
+  /** Key of a shard's set -> member -> score. */
+  due: Map<string, Map<string, number>>;
+  unrecorded: Map<string, Map<string, number>>;
+}
+
+export const emptyLedger = (): MemoryLedgerState => ({
+  ...{ sales: new Map(), idem: new Map(), due: new Map(), unrecorded: new Map() },
+});
+
 /**
  * The stock ledger in memory: what the scripts must do, said as plainly as possible. It is always
  * admitted. `dump` names and holds everything as the keys in Redis do.
  */
-export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => number }) {
-  const { keys, now } = options;
-  const sales = new Map<string, MemorySale>();
-  const idem = new Map<string, string>();
-  /** Key of a shard's set -> member -> score. */
-  const due = new Map<string, Map<string, number>>();
-  const unrecorded = new Map<string, Map<string, number>>();
+export function createMemoryStockLedger(options: {
+  keys: LedgerKeys;
+  now: () => number;
+  state?: MemoryLedgerState;
+}) {
+  const { keys, now, state: kept = emptyLedger() } = options;
+  const { sales, idem, due, unrecorded } = kept;
 
   const setOf = (sets: Map<string, Map<string, number>>, key: string) => {
     const found = sets.get(key) ?? new Map<string, number>();
@@ -387,7 +400,7 @@ export function createMemoryStockLedger(options: { keys: LedgerKeys; now: () => 
   const loseHold = (saleId: string, orderId: string) => sales.get(saleId)?.holds.delete(orderId);
   /** A sale of which nothing is left but its keys and marks, as when its server came back empty. */
   const loseSale = (saleId: string) => sales.delete(saleId);
-  return { ...ledger, dump, holdOf, loseHold, loseSale };
+  return { ...ledger, state: kept, dump, holdOf, loseHold, loseSale };
 }
 
 const asText = (entries: readonly (readonly [string, unknown])[]) =>

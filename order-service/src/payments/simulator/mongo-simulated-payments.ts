@@ -1,6 +1,6 @@
 import { createIndexes, type Mongo } from '@quicksale/shared/mongo';
 import {
-  createVersionedDocuments,
+  createMongoVersionedDocuments,
   fromStored,
   guarded,
   type Stored,
@@ -19,7 +19,7 @@ export function createSimulatedPaymentIndexes(mongo: Mongo): Promise<void> {
 /** What the simulator knows, in MongoDB. */
 export function createMongoSimulatedPayments(mongo: Mongo): SimulatorDeps['store'] {
   return {
-    ...createVersionedDocuments<SimulatedPayment>(mongo, collectionName),
+    ...createMongoVersionedDocuments<SimulatedPayment>(mongo, collectionName),
     findByKey: async (key) => {
       const payments = mongo.db().collection<Stored<SimulatedPayment>>(collectionName);
       const found = await guarded(payments.findOne({ key }));

@@ -1,0 +1,35 @@
+import type { History } from './buyers.ts';
+import type { Shop } from './shop.ts';
+import type { Witness } from './simulated-ledger.ts';
+
+/**
+ * Judges the ledger's answers at the instant at which they are given: later the world has moved on,
+ * and the same words may be right or wrong.
+ */
+export function watchAnswers(shop: Shop, _history: History): { note: Witness } {
+  const { world, mongo, sales } = shop;
+  return {
+    note: (saleId, request, reply) => {
+      const sale = sales.find(({ id }) => id === saleId);
+      const ledgerSale = shop.ledger.current().memory.state.sales.get(saleId);
+      if (!sale || !ledgerSale || request.kind !== 'order') return;
+      if (reply.status === 'reserved') {
+        const nowMs = world.now();
+        if (nowMs < sale.opensAt.getTime() || nowMs >= sale.closesAt.getTime())
+          world.violate(`I13: ${request.orderId} was taken while the sale was not open`);
+      }
+      if (reply.status !== 'sold_out') return;
+      for (const { productId, available } of reply.products) {
+        const wanted = request.items.find((item) => item.productId === productId)?.quantity ?? 0;
+        if (available >= wanted)
+          world.violate(`I13: sold out, though ${available} of ${productId} were there`);
+      }
+      const named = mongo.orders
+        .look()
+        .find(({ idempotencyDigest, units }) => idempotencyDigest === request.digest && units);
+      // A ledger that has lost data may not know: then it says so of an order in flight (design 2).
+      if (named && ledgerSale.holds.has(named.id))
+        world.violate(`I12: ${named.id} is held under a key that is told "sold out"`);
+    },
+  };
+}
