@@ -77,7 +77,14 @@ export async function buy(
       const answers = await Promise.all(Array.from({ length: twins }, () => once(attempt)));
       if (answers.includes('created'))
         return history.acknowledged.findLast((one) => one.attempt === attempt)?.order;
-      const isOpen = ['unknown', 'not_recorded', 'in_doubt', 'fenced', 'not_admitted', 'unknown_sale'];
+      const isOpen = [
+        'unknown',
+        'not_recorded',
+        'in_doubt',
+        'fenced',
+        'not_admitted',
+        'unknown_sale',
+      ];
       if (!answers.some((answer) => isOpen.includes(answer))) return undefined;
       await world.sleep(life, random.integer(600));
     }
@@ -98,7 +105,9 @@ export async function buy(
     const pay = () => {
       const digest = `${userId} pay ${random.integer(2)}`;
       const token = random.pick(tokens);
-      return quietly('pay', () => shop.askOrders(life, (one) => one.pay(userId, orderId, digest, token)));
+      return quietly('pay', () =>
+        shop.askOrders(life, (one) => one.pay(userId, orderId, digest, token)),
+      );
     };
     const cancel = (isAll: boolean) => {
       const [item] = placed.items;

@@ -150,7 +150,9 @@ export function createInvariants(shop: Shop, history: History): Invariants {
       for (const [productId, { gone = 0 }] of sale.lines) {
         const sold = [...byId.values()]
           .filter((order) => order.saleId === saleId && order.inventoryStatus === 'SOLD')
-          .flatMap((order) => (order.units ?? []).filter((unit) => unit.split(':')[1] === productId));
+          .flatMap((order) =>
+            (order.units ?? []).filter((unit) => unit.split(':')[1] === productId),
+          );
         const left = sold.filter((unit) => !isHeld(sale.holds, unit));
         if (left.length !== gone)
           violate(`I1: ${saleId.slice(-4)} counts ${gone} gone, of ${left.length} sold`);
@@ -190,7 +192,8 @@ export function createInvariants(shop: Shop, history: History): Invariants {
     for (const { id, saleId: own, inventoryStatus, units = [] } of byId.values()) {
       if (own !== saleId || inventoryStatus === 'SOLD') continue;
       for (const unit of units)
-        if (!isHeld(holds, unit, id)) violate(`I1: the ledger has forgotten that ${id} owns ${unit}`);
+        if (!isHeld(holds, unit, id))
+          violate(`I1: the ledger has forgotten that ${id} owns ${unit}`);
     }
   }
 

@@ -48,7 +48,10 @@ export function startInventoryProcess(shop: Shop, life: Life) {
 
   const owning = (orders: readonly Order[]) =>
     orders.flatMap(({ units, inventoryStatus, ...order }): OwningOrder[] =>
-      units && (inventoryStatus === 'PENDING' || inventoryStatus === 'RESERVED' || inventoryStatus === 'SOLD')
+      units &&
+      (inventoryStatus === 'PENDING' ||
+        inventoryStatus === 'RESERVED' ||
+        inventoryStatus === 'SOLD')
         ? [{ ...order, inventoryStatus, units: [...units] }]
         : [],
     );
@@ -59,8 +62,7 @@ export function startInventoryProcess(shop: Shop, life: Life) {
       recentOrders: {
         async *since() {
           for (const { id } of shop.sales)
-            for await (const page of pagesOfSale(line, mongo, id))
-              yield owning(page);
+            for await (const page of pagesOfSale(line, mongo, id)) yield owning(page);
         },
         stillOwning: (given) =>
           line.read('orders.stillOwning', async () => {
@@ -77,7 +79,11 @@ export function startInventoryProcess(shop: Shop, life: Life) {
     leases: leasesOver(line, mongo, { clock, holder: `${life.name} ${world.steps()}` }),
     unrecordedHolds: { record: (saleId) => shop.askOrders(life, (one) => one.recordSale(saleId)) },
     saleOrders: saleOrdersOf(),
-    metrics: { noteRebuilt: () => undefined, noteStopped: () => undefined, noteInDoubt: () => undefined },
+    metrics: {
+      noteRebuilt: () => undefined,
+      noteStopped: () => undefined,
+      noteInDoubt: () => undefined,
+    },
   };
   function saleOrdersOf(): RebuildDeps['saleOrders'] {
     return {

@@ -34,7 +34,11 @@ export function ledgerServerOver(
     },
     shardOf: keys.shardOf,
     admit: (runs) =>
-      plain('admit', ({ admitted }) => runs.forEach((run) => admitted.set(run.shard, run.runId)), true),
+      plain(
+        'admit',
+        ({ admitted }) => runs.forEach((run) => admitted.set(run.shard, run.runId)),
+        true,
+      ),
     findUnknown: (saleIds) =>
       plain('known sales', (server) => saleIds.filter((saleId) => !saleOf(server, saleId))),
     findMissing: (orders) =>

@@ -60,7 +60,7 @@ export function startOrderProcess(shop: Shop, life: Life) {
   const payments: PaymentDeps = {
     ...{ orders, clock, log },
     payments: paymentsOver(line, mongo),
-    provider: providerOver(shop, life, clock),
+    provider: providerOver(shop, life),
     changeOrder: (order, decide) => changeOrder(change, order, decide),
   };
   const repay = async (due: readonly Order[]) => {
@@ -101,7 +101,12 @@ export function startOrderProcess(shop: Shop, life: Life) {
   };
 
   const { every } = world;
-  every(life, 'sweeps unrecorded holds', 1_500, createUnrecordedSweep({ ledger, orders, recorder, log }));
+  every(
+    life,
+    'sweeps unrecorded holds',
+    1_500,
+    createUnrecordedSweep({ ledger, orders, recorder, log }),
+  );
   every(
     life,
     'sweeps deadlines',
@@ -149,8 +154,7 @@ export function startOrderProcess(shop: Shop, life: Life) {
             );
             const owners = new Map<string, string>();
             for await (const page of pagesOfSale(line, mongo, sale))
-              for (const { id, units = [] } of page)
-                for (const unit of units) owners.set(unit, id);
+              for (const { id, units = [] } of page) for (const unit of units) owners.set(unit, id);
             return { owners, lastUnits };
           },
         },

@@ -122,7 +122,11 @@ function build(world: World, history: History, sales: readonly TimedSale[]): Sho
     sales.flatMap(({ id: saleId, merchantId, currency, items }) =>
       items.map(({ productId: id, sku, name }) => [
         id,
-        { ...{ id, saleId, merchantId, currency, sku, name }, saleChangedAt: new Date(0), archived: false },
+        {
+          ...{ id, saleId, merchantId, currency, sku, name },
+          saleChangedAt: new Date(0),
+          archived: false,
+        },
       ]),
     ),
   );

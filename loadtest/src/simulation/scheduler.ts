@@ -86,7 +86,9 @@ export function createScheduler(seed: number, write?: (line: string) => void): S
       if (!event) return false;
       steps += 1;
       nowMs += random.integer(longestStepMs);
-      write?.(`${String(steps).padStart(5)} ${String(nowMs - startMs).padStart(6)} ms  ${event.label}`);
+      write?.(
+        `${String(steps).padStart(5)} ${String(nowMs - startMs).padStart(6)} ms  ${event.label}`,
+      );
       event.run();
       await endOfTurn();
       return true;

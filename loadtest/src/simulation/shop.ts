@@ -102,7 +102,10 @@ export function openShop(options: {
         (life: Life) => void orderProcesses.set(name, startOrderProcess(shop, life)),
       ] as const;
     }),
-    ['inventory', (life) => void inventoryProcesses.set('inventory', startInventoryProcess(shop, life))],
+    [
+      'inventory',
+      (life) => void inventoryProcesses.set('inventory', startInventoryProcess(shop, life)),
+    ],
     ['processor', startProcessor],
     ['notifier', startNotifier],
   ]);
@@ -122,7 +125,12 @@ export function openShop(options: {
     return new Promise((resolve, reject) => {
       const { lost, unheard } = world.weather;
       const giveUp = () => reject(unavailable('no answer'));
-      world.after(patienceMs + random.integer(1_000), `${asker.name} gives up waiting`, giveUp, asker);
+      world.after(
+        patienceMs + random.integer(1_000),
+        `${asker.name} gives up waiting`,
+        giveUp,
+        asker,
+      );
       if (random.isLikely(lost)) return;
       world.post(`a request of ${asker.name} arrives`, () => {
         const process = random.pick([...processes.values()]);

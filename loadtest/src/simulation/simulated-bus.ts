@@ -79,7 +79,9 @@ export function createSimulatedBus(world: World): SimulatedBus {
       // Without a call: of a consumer that has nothing to do there is nothing to see.
       if (world.away.has('kafka') || topic(contract.topic).length <= from) return;
       const size = 1 + random.integer(largestBatch);
-      const batch = topic(contract.topic).slice(from, from + size).map(toDelivered);
+      const batch = topic(contract.topic)
+        .slice(from, from + size)
+        .map(toDelivered);
       if (!(await deliver(batch)))
         // Event by event; what still fails is a dead letter, and the outbox scan asks again.
         for (const event of batch) await deliver([event]);
@@ -97,8 +99,7 @@ export function createSimulatedBus(world: World): SimulatedBus {
     repeatSome: () => {
       for (const events of topics.values()) {
         const again = events.filter(() => random.isLikely(0.3));
-        while (again.length > 0)
-          events.push(...again.splice(random.integer(again.length), 1));
+        while (again.length > 0) events.push(...again.splice(random.integer(again.length), 1));
       }
     },
     replay: () => {

@@ -173,7 +173,12 @@ export function createSimulatedLedger(
         script('claimUnrecorded', shard, (m) => m.claimUnrecorded(shard, claim), no),
       strikeOff: (saleId, ids) => send('strikeOff', (s) => s.memory.strikeOff(saleId, ids), false),
       markUnrecorded: (saleId, ids) =>
-        script('markUnrecorded', shardOf(saleId), (m) => m.markUnrecorded(saleId, ids), each(ids, no)),
+        script(
+          'markUnrecorded',
+          shardOf(saleId),
+          (m) => m.markUnrecorded(saleId, ids),
+          each(ids, no),
+        ),
       raise: (saleId, productId, last) =>
         script('raise', shardOf(saleId), (m) => m.raise(saleId, productId, last), no),
       lastUnits: (saleId, productIds) =>
@@ -202,8 +207,7 @@ export function createSimulatedLedger(
       markedOrders: (saleId) => send('markedOrders', (s) => s.memory.markedOrders(saleId), true),
       peekHolds: (saleId, ids) => send('peekHolds', (s) => s.memory.peekHolds(saleId, ids), true),
       snapshot: (saleId) => send('snapshot', (s) => s.memory.snapshot(saleId), true),
-      pricedStock: (products) =>
-        send('pricedStock', (s) => s.memory.pricedStock(products), true),
+      pricedStock: (products) => send('pricedStock', (s) => s.memory.pricedStock(products), true),
       shownStock: (products) => send('shownStock', (s) => s.memory.pricedStock(products), true),
       clock: () => send('clock', () => world.now(), true),
     };

@@ -1,4 +1,9 @@
-import type { Arrival, Commitment, Movement, MovementStore } from '@quicksale/inventory-service/src/stock/movement.ts';
+import type {
+  Arrival,
+  Commitment,
+  Movement,
+  MovementStore,
+} from '@quicksale/inventory-service/src/stock/movement.ts';
 import {
   RebuildStopped,
   type RebuildLeases,
@@ -6,7 +11,10 @@ import {
 import { createMemoryNotificationStore } from '@quicksale/notifier-service/src/notifications/memory-notification-store.ts';
 import type { NotificationStore } from '@quicksale/notifier-service/src/notifications/notification-store.ts';
 import type { Payment } from '@quicksale/order-service/src/payments/payment.ts';
-import type { PaymentStore, VersionedDocuments } from '@quicksale/order-service/src/payments/payment-store.ts';
+import type {
+  PaymentStore,
+  VersionedDocuments,
+} from '@quicksale/order-service/src/payments/payment-store.ts';
 import { createVersionedDocuments } from '@quicksale/order-service/src/payments/versioned-documents.ts';
 import type { SimulatedPayment } from '@quicksale/order-service/src/payments/simulator/simulated-payment.ts';
 import { createMemoryOrderStore, type Order, type OrderStore } from '@quicksale/shared/orders';

@@ -4,16 +4,20 @@ import type {
 } from '@quicksale/order-service/src/payments/payment-provider.ts';
 import type { PaymentEvents } from '@quicksale/order-service/src/payments/payment-store.ts';
 import { createSimulator } from '@quicksale/order-service/src/payments/simulator/simulator.ts';
-import type { Clock } from '@quicksale/shared/process';
 import type { Life } from './scheduler.ts';
 import type { Shop } from './shop.ts';
-import { documentsOver, mongoLine, type MongoLine, type SimulatedMongo } from './simulated-mongo.ts';
+import {
+  documentsOver,
+  mongoLine,
+  type MongoLine,
+  type SimulatedMongo,
+} from './simulated-mongo.ts';
 
 /**
  * The payment simulator itself, at the other end of a line: a call may be lost on its way there or
- * back. What it keeps is its own and is not touched by MongoDB's troubles.
+ * back. What it keeps, and its clock, are its own.
  */
-export function providerOver(shop: Shop, life: Life, clock: Clock): PaymentProvider {
+export function providerOver(shop: Shop, life: Life): PaymentProvider {
   const { world, mongo } = shop;
   const provider: Life = { name: 'provider', isAlive: true };
   const inside = mongoLine(world, provider);
@@ -39,10 +43,11 @@ export function providerOver(shop: Shop, life: Life, clock: Clock): PaymentProvi
     },
     secret: '',
     delays: { delayMs: 1_000, lateMs: 8_000 },
-    clock,
+    clock: world,
     random: world.random,
   });
-  const overLine = <A extends unknown[], R>(name: string, ask: (...given: A) => Promise<R>) =>
+  const overLine =
+    <A extends unknown[], R>(name: string, ask: (...given: A) => Promise<R>) =>
     (...given: A) =>
       world.call({ life, store: 'http', name: `provider.${name}`, effect: () => ask(...given) });
   return {

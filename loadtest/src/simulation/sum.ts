@@ -46,7 +46,9 @@ export function describe(sum: Sum, seconds: number): string[] {
       `quiet after ${(sum.longestSettledMs / 1_000).toFixed(1)} s of virtual time at most`,
     counts.map(([what, count]) => `${what}: ${count}`).join(', '),
     ...(sum.excused > 0
-      ? [`${sum.excused} times a buyer's limit or an early answer was not held against a lost ledger`]
+      ? [
+          `${sum.excused} times a buyer's limit or an early answer was not held against a lost ledger`,
+        ]
       : []),
     ...sum.broken
       .sort((a, b) => a.seed - b.seed)

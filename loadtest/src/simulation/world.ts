@@ -127,7 +127,12 @@ export function createWorld(seed: number, write?: (line: string) => void): World
         again();
       };
       const again = () =>
-        after(everyMs * (0.5 + random.fraction()), `${life.name} ${name}`, () => void round(), life);
+        after(
+          everyMs * (0.5 + random.fraction()),
+          `${life.name} ${name}`,
+          () => void round(),
+          life,
+        );
       again();
     },
   };
