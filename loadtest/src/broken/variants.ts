@@ -89,6 +89,11 @@ export const variants: readonly BrokenVariant[] = [
         replace:
           "await ask(saleIds.map((saleId) => ['hexists', keys.sale(saleId).sale, 'fenced']));",
       },
+      {
+        file: 'loadtest/src/simulation/ledger-admin.ts',
+        find: '            if (sale) sale.settings.fenced = true;\n',
+        replace: '            if (!sale) continue;\n',
+      },
     ],
   },
   {

@@ -151,7 +151,8 @@ export async function buy(
     await Promise.all(running);
   }
 
-  const orders = 1 + random.integer(2);
+  const later: Attempt[] = [];
+  const orders = 1 + random.integer(3);
   for (let index = 0; index < orders; index += 1) {
     await world.sleep(life, random.integer(1_500));
     const product = random.pick(products);
@@ -168,11 +169,12 @@ export async function buy(
     history.attempts.set(attemptName(attempt), attempt);
     const placed = await order(attempt);
     if (placed) await live(placed);
-    // Much later somebody finds the request in a queue and sends it again.
-    if (random.isLikely(0.2)) {
-      await world.sleep(life, random.integer(3_000));
-      await once(attempt);
-    }
+    later.push(attempt);
+  }
+  // Much later somebody finds the requests in a queue and sends them again.
+  for (const attempt of later.filter(() => random.isLikely(0.6))) {
+    await world.sleep(life, random.integer(2_000));
+    await once(attempt);
   }
 }
 

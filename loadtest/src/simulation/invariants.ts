@@ -2,13 +2,20 @@ import type { Order } from '@quicksale/shared/orders';
 import type { HoldRecord } from '@quicksale/shared/stock-ledger';
 import { attemptName, type Acknowledged, type History } from './buyers.ts';
 import type { Shop } from './shop.ts';
+import type { LedgerServer } from './simulated-ledger.ts';
 
 /** What is watched while the simulation runs; each sentence begins with the invariant that it breaks. */
 export interface Invariants {
   /** Looks at everything as it is at this instant. */
   look(): void;
-  /** The ledger has lost data: until it has been repaired, only MongoDB is held to its word. */
-  doubtLedger(): void;
+  /**
+   * The ledger has lost data: until it has been repaired, only MongoDB is held to its word. What was
+   * in flight then, known to the lost server alone, is excused from limit and key; `all` is when a
+   * server that was replaced went on working for a while.
+   */
+  doubtLedger(lost: LedgerServer, inFlight: 'known' | 'all'): void;
+  /** Whether an order, or a buyer in a sale, had something in flight when the ledger was lost. */
+  isExcused(who: string): boolean;
   /** All is over and quiet: what holds now holds without exceptions. */
   lookAtRest(): void;
   /** Things that were not judged, because the ledger had lost data. */
@@ -31,6 +38,10 @@ export function createInvariants(shop: Shop, history: History): Invariants {
   let isDoubted = false;
   let hasLost = false;
   let excused = 0;
+  let areAllExcused = false;
+  /** Order ids, and `<saleId> <userId>`. */
+  const inFlight = new Set<string>();
+  const isExcused = (who: string) => areAllExcused || inFlight.has(who);
   const told = new Set<string>();
   const violate = (what: string) => {
     if (told.has(what)) return;
@@ -214,7 +225,7 @@ export function createInvariants(shop: Shop, history: History): Invariants {
         count(order.userId, (order.units ?? []).filter((unit) => !isHeld(holds, unit)).length);
     for (const [userId, units] of counts) {
       if (units <= limit) continue;
-      if (hasLost) excused += 1;
+      if (isExcused(`${saleId} ${userId}`)) excused += 1;
       else violate(`I9: ${userId} owns ${units} units, the limit is ${limit}`);
     }
   }
@@ -230,10 +241,16 @@ export function createInvariants(shop: Shop, history: History): Invariants {
 
   return {
     look: () => lookAtEverything(false),
-    doubtLedger: () => {
+    doubtLedger: (lost, which) => {
       isDoubted = true;
       hasLost = true;
+      areAllExcused ||= which === 'all';
+      const known = new Set(mongo.orders.look().map(({ id }) => id));
+      for (const [saleId, { holds }] of lost.memory.state.sales)
+        for (const { orderId, userId } of holds.values())
+          if (!known.has(orderId)) inFlight.add(orderId).add(`${saleId} ${userId}`);
     },
+    isExcused,
     lookAtRest: () => {
       isDoubted = false;
       lookAtEverything(true);

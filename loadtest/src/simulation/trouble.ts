@@ -1,4 +1,3 @@
-import type { History } from './buyers.ts';
 import type { Invariants } from './invariants.ts';
 import type { Shop } from './shop.ts';
 import { calm, type Store, type Weather } from './world.ts';
@@ -24,7 +23,7 @@ const weathers: readonly Weather[] = [
 ];
 
 /** Draws which kinds of trouble this history has, and how often. */
-export function brewTrouble(shop: Shop, _history: History, invariants: Invariants): Trouble {
+export function brewTrouble(shop: Shop, invariants: Invariants): Trouble {
   const { world, ledger } = shop;
   const { random } = world;
   const counts = new Map<string, number>();
@@ -38,8 +37,9 @@ export function brewTrouble(shop: Shop, _history: History, invariants: Invariant
     world.away.add(store);
     world.after(random.integer(longestAwayMs), `${store} is back`, () => world.away.delete(store));
   };
-  const lose = (how: () => boolean) => {
-    if (how()) invariants.doubtLedger();
+  const lose = (how: () => boolean, inFlight: 'known' | 'all' = 'known') => {
+    const before = ledger.current();
+    if (how()) invariants.doubtLedger(before, inFlight);
   };
   const gentle: Record<string, () => void> = {
     kill: () => shop.kill(random.pick(shop.names())),
@@ -58,7 +58,7 @@ export function brewTrouble(shop: Shop, _history: History, invariants: Invariant
         ledger.empty();
         return true;
       }),
-    'ledger fails over': () => lose(ledger.failOver),
+    'ledger fails over': () => lose(ledger.failOver, 'all'),
   };
   const kinds = { ...gentle, ...(losesLedger && cruel) };
   const names = Object.keys(kinds);
@@ -77,7 +77,7 @@ export function brewTrouble(shop: Shop, _history: History, invariants: Invariant
     maybe: () => {
       if (hasStopped) return;
       if (world.now() >= endsMs) return stop();
-      if (losesLedger && random.isLikely(0.01)) ledger.backUp();
+      if (losesLedger && random.isLikely(0.004)) ledger.backUp();
       if (!random.isLikely(perStep)) return;
       const name = random.isLikely(0.4) ? 'kill' : random.pick(names);
       world.trace(`TROUBLE ${name}`);
