@@ -19,6 +19,13 @@ module.exports = {
       to: { path: `^(${services}|local-stack|cli|loadtest)/` },
     },
     {
+      name: 'only-the-simulation-looks-into-services',
+      comment: 'it runs their use cases on stores of its own; others meet them as processes',
+      severity: 'error',
+      from: { pathNot: `(^${services}/|^loadtest/src/simulation/|${test})` },
+      to: { path: `^${services}/src/`, pathNot: '/(routes|config|service|main)\\.ts$' },
+    },
+    {
       name: 'kafkajs-only-in-the-bus',
       severity: 'error',
       from: { pathNot: '^(shared/src/bus/|local-stack/|e2e/|.*\\.int\\.test\\.ts$)' },

@@ -14,6 +14,7 @@ const checks: readonly [name: string, script: string, args: readonly string[]][]
     bin('dependency-cruiser/bin/dependency-cruiser.mjs'),
     ['.', '--output-type=err', '--progress=none'],
   ],
+  ['simulation', 'loadtest/src/simulation/main.ts', ['--seeds', '100']],
 ];
 
 /** Runs every check and the unit tests; each check counts as one test. */

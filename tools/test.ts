@@ -1,4 +1,4 @@
-// npm test: the checks, then integration and end-to-end tests on real servers, which this starts on
+// npm test: the checks, the simulation, then integration and end-to-end tests on real servers, which this starts on
 // free ports in a temporary folder and stops again. `npm test -- int [jest arguments]` runs one level.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { createProgressPrinter, startServers } from '@quicksale/local-stack';
 import { compareWithDocs, readSeenAnswers } from './answers-seen.ts';
 import { check } from './check.ts';
 import { allRoutes } from './openapi.ts';
-import { say } from './run-command.ts';
+import { runCommand, say } from './run-command.ts';
 import { runJest, type Tally } from './run-jest.ts';
 
 const levels = ['unit', 'int', 'e2e'] as const;
@@ -26,12 +26,23 @@ async function run(): Promise<Tally> {
   if (level === 'int' || level === 'e2e') return withServers((env) => runLevel(level, args, env));
   if (level !== undefined) throw new Error(`npm test -- ${levels.join('|')} [jest arguments]`);
   const checked = await check();
+  const simulated = await simulate();
   const tested = await withServers((env) =>
     withAnswersWatched(env, async (watched) =>
       sum(await runLevel('int', [], watched), await runLevel('e2e', [], watched)),
     ),
   );
-  return sum(checked, tested);
+  return sum(sum(checked, simulated), tested);
+}
+
+/** Plays as many histories as three minutes allow, with nothing beside it; that is one more test. */
+async function simulate(): Promise<Tally> {
+  const passed = await runCommand(process.execPath, [
+    'loadtest/src/simulation/main.ts',
+    ...['--seeds', process.env.SIMULATION_SEEDS ?? '10000', '--seconds', '180'],
+  ]);
+  say(`${passed ? 'ok  ' : 'FAIL'} simulation`);
+  return { passed: Number(passed), failed: Number(!passed) };
 }
 
 /** Runs tests and compares what the routes answered meanwhile with the API docs; that is one more test. */

@@ -13,7 +13,7 @@ import { followMovement } from '@quicksale/inventory-service/src/stock/follow-mo
 import { orderCreated } from '@quicksale/shared/contracts';
 import type { Order } from '@quicksale/shared/orders';
 import type { Life } from './scheduler.ts';
-import type { Shop } from './shop.ts';
+import type { Surroundings } from './surroundings.ts';
 import { ledgerBooksOver, ledgerServerOver } from './ledger-admin.ts';
 import {
   leasesOver,
@@ -27,7 +27,7 @@ import {
 export type InventoryProcess = ReturnType<typeof startInventoryProcess>;
 
 /** inventory-service in one of its lives: admission, rebuild, auditor, movements, and its answers. */
-export function startInventoryProcess(shop: Shop, life: Life) {
+export function startInventoryProcess(shop: Surroundings, life: Life) {
   const { world, mongo } = shop;
   const { log, every } = world;
   const clock = { now: () => world.now() + shop.skewMs(life) };
@@ -77,7 +77,7 @@ export function startInventoryProcess(shop: Shop, life: Life) {
     ...{ ledger, clock, log, sales, timedSales, movements },
     products: { listLines: async () => [] },
     leases: leasesOver(line, mongo, { clock, holder: `${life.name} ${world.steps()}` }),
-    unrecordedHolds: { record: (saleId) => shop.askOrders(life, (one) => one.recordSale(saleId)) },
+    unrecordedHolds: { record: (saleId) => shop.recordSale(life, saleId) },
     saleOrders: saleOrdersOf(),
     metrics: {
       noteRebuilt: () => undefined,

@@ -29,7 +29,7 @@ import { orderCreatedEvent, type Order } from '@quicksale/shared/orders';
 import type { Life } from './scheduler.ts';
 import { mongoLine, ordersOver, pagesOfSale, paymentsOver } from './simulated-mongo.ts';
 import { paymentEventsOver, providerOver } from './simulated-provider.ts';
-import type { Shop } from './shop.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export type OrderProcess = ReturnType<typeof startOrderProcess>;
 
@@ -37,7 +37,7 @@ export type OrderProcess = ReturnType<typeof startOrderProcess>;
  * order-service in one of its lives: its use cases, put together as its composition root does it, on
  * lines that may break.
  */
-export function startOrderProcess(shop: Shop, life: Life) {
+export function startOrderProcess(shop: Surroundings, life: Life) {
   const { world, mongo, bus: topics } = shop;
   const { log } = world;
   const clock = { now: () => world.now() + shop.skewMs(life) };

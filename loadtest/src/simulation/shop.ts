@@ -2,38 +2,27 @@ import type { TimedSale } from '@quicksale/inventory-service/src/sales/timed-sal
 import { applyResults } from '@quicksale/kafka-processor/src/order-status/apply-results.ts';
 import { createMemorySequenceCounters } from '@quicksale/notifier-service/src/notifications/memory-notification-store.ts';
 import { storeNotifications } from '@quicksale/notifier-service/src/notifications/store-notifications.ts';
-import type { ProviderEvent } from '@quicksale/order-service/src/payments/payment-provider.ts';
 import type { CatalogueProduct } from '@quicksale/shared/catalogue';
 import { inventoryResult, orderStatus } from '@quicksale/shared/contracts';
-import { unavailable } from '@quicksale/shared/errors';
+import { toAppError, unavailable } from '@quicksale/shared/errors';
 import { startInventoryProcess, type InventoryProcess } from './inventory-process.ts';
 import { startOrderProcess, type OrderProcess } from './order-process.ts';
 import type { Life } from './scheduler.ts';
-import { createSimulatedBus, type SimulatedBus } from './simulated-bus.ts';
+import { createSimulatedBus } from './simulated-bus.ts';
 import type { SimulatedLedger } from './simulated-ledger.ts';
 import {
   createSimulatedMongo,
   mongoLine,
   notificationsOver,
   ordersOver,
-  type SimulatedMongo,
 } from './simulated-mongo.ts';
+import type { Surroundings } from './surroundings.ts';
 import { noteUnexpected, type World } from './world.ts';
 
 /** The whole shop: stores, and processes that come and go. */
-export interface Shop {
-  world: World;
-  mongo: SimulatedMongo;
-  bus: SimulatedBus;
-  ledger: SimulatedLedger;
-  sales: readonly TimedSale[];
-  catalogue: Map<string, CatalogueProduct>;
-  hasPayments: boolean;
+export interface Shop extends Surroundings {
+  /** What the auditor has mended, by kind. */
   repairs: Map<string, number>;
-  noteRepair(repair: string): void;
-  lastUnit(saleId: string, productId: string): number;
-  /** How wrong the clock of a process is. */
-  skewMs(life: Life): number;
   start(): void;
   /** Kills a process, as by kill -9; it is started again after a while. */
   kill(name: string): void;
@@ -41,8 +30,6 @@ export interface Shop {
   /** A request from outside, or from another process, to one of the order-services. */
   askOrders<R>(asker: Life, ask: (process: OrderProcess) => Promise<R>): Promise<R>;
   askInventory<R>(asker: Life, ask: (process: InventoryProcess) => Promise<R>): Promise<R>;
-  /** A webhook of the payment provider; it is not sent again when it gets lost. */
-  tellNews(event: ProviderEvent): void;
 }
 
 const longestDownMs = 1_500;
@@ -143,7 +130,7 @@ export function openShop(options: {
           (result) => answer(() => resolve(result)),
           (error: unknown) => {
             noteUnexpected(world, process.life.name, error);
-            answer(() => reject(error));
+            answer(() => reject(toAppError(error)));
           },
         );
       });
@@ -174,6 +161,7 @@ export function openShop(options: {
       world.trace(`${name} is killed`);
       world.after(random.integer(longestDownMs), `${name} starts again`, () => startOne(name));
     },
+    recordSale: (asker, saleId) => shop.askOrders(asker, (one) => one.recordSale(saleId)),
     askOrders: (asker, ask) => request(asker, orderProcesses, ask),
     askInventory: (asker, ask) => request(asker, inventoryProcesses, ask),
     tellNews: (event) => {

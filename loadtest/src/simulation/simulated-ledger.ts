@@ -143,7 +143,7 @@ export function createSimulatedLedger(
           'reserve',
           shardOf(saleId),
           (memory): ReserveReply[] => {
-            const replies = memory.reserve(saleId, requests, recorded) as ReserveReply[];
+            const replies = memory.reserve(saleId, requests, recorded);
             replies.forEach((reply, at) => witness(saleId, requests[at] as ReserveRequest, reply));
             return replies;
           },

@@ -5,7 +5,7 @@ import type {
 import type { PaymentEvents } from '@quicksale/order-service/src/payments/payment-store.ts';
 import { createSimulator } from '@quicksale/order-service/src/payments/simulator/simulator.ts';
 import type { Life } from './scheduler.ts';
-import type { Shop } from './shop.ts';
+import type { Surroundings } from './surroundings.ts';
 import {
   documentsOver,
   mongoLine,
@@ -17,7 +17,7 @@ import {
  * The payment simulator itself, at the other end of a line: a call may be lost on its way there or
  * back. What it keeps, and its clock, are its own.
  */
-export function providerOver(shop: Shop, life: Life): PaymentProvider {
+export function providerOver(shop: Surroundings, life: Life): PaymentProvider {
   const { world, mongo } = shop;
   const provider: Life = { name: 'provider', isAlive: true };
   const inside = mongoLine(world, provider);

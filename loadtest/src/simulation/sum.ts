@@ -38,6 +38,18 @@ export function addUp(sum: Sum, more: SeedResult | Sum): Sum {
 
 const mostShown = 5;
 
+/** What a hundred histories must have met, or they prove little. */
+const wanted = [
+  ...['kill', 'kill all', 'ledger restarts', 'ledger set back', 'ledger emptied'],
+  ...['ledger fails over', 'mongo away', 'kafka away', 'provider away', 'events again'],
+  ...['topics replayed', 'created', 'unknown', 'sold_out', 'limit', 'fenced', 'not_admitted'],
+  ...['pay paid', 'pay not_payable', 'cancel cancelled', 'refund refunded', 'SHIPPED done'],
+  ...['restocked', 'house done'],
+];
+
+export const notMet = ({ seeds, counts }: Pick<Sum, 'seeds' | 'counts'>): string[] =>
+  seeds < 100 ? [] : wanted.filter((what) => counts[what] === undefined);
+
 /** For people: figures, then the seeds that broke something, with how to play them again. */
 export function describe(sum: Sum, seconds: number): string[] {
   const counts = Object.entries(sum.counts).sort(([, a], [, b]) => b - a);
@@ -57,6 +69,7 @@ export function describe(sum: Sum, seconds: number): string[] {
         `seed ${seed}: ${violations[0]}${violations.length > 1 ? ` and ${violations.length - 1} more` : ''}`,
         `  again, step by step: npm run simulate -- --seed ${seed}`,
       ]),
+    ...notMet(sum).map((what) => `no history has met this: ${what}`),
     `${sum.broken.length} of ${sum.seeds} seeds broke an invariant`,
   ];
 }

@@ -71,12 +71,12 @@ export function createWorld(seed: number, write?: (line: string) => void): World
       const label = `${life.name} ${name}`;
       const answer = (what: string, settle: () => void) => post(`${label}: ${what}`, settle, life);
       const fail = (what: string) => answer(what, () => reject(unavailable(`${name}: ${what}`)));
-      const land = async (settle: (result: T) => void, refuse: (error: unknown) => void) => {
+      const land = async (settle: (result: T) => void, refuse: (error: Error) => void) => {
         if (!reads) world.isChanged = true;
         try {
           settle(await effect());
         } catch (error) {
-          refuse(error);
+          refuse(error as Error);
         }
       };
       const silently = () => undefined;
@@ -96,7 +96,7 @@ export function createWorld(seed: number, write?: (line: string) => void): World
         const isQuick = random.isLikely(0.5) && life.isAlive;
         void land(
           (result) => (isQuick ? resolve(result) : answer('answer', () => resolve(result))),
-          (error: unknown) => (isQuick ? reject(error) : answer('error', () => reject(error))),
+          (error) => (isQuick ? reject(error) : answer('error', () => reject(error))),
         );
       });
     });
