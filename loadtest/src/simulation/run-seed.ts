@@ -25,6 +25,8 @@ export interface SeedResult {
 
 /** After the faults all has to be quiet within this; an outbox entry that was tried often waits longest. */
 const patienceMs = 120_000;
+/** A clock that is really wrong. What its process puts off, others find that much later. */
+const wrongClockMs = 300_000;
 const shards = 2;
 
 /**
@@ -78,7 +80,7 @@ async function settle(shop: Shop, trouble: Trouble, look: () => void): Promise<n
     if (world.violations.length > 0) return 0;
     const unfinished = findUnfinished(shop);
     if (unfinished.length === 0) return world.now() - fromMs;
-    if (world.now() - fromMs < patienceMs) continue;
+    if (world.now() - fromMs < patienceMs + shop.mostSkewMs) continue;
     for (const what of unfinished) world.violate(what);
     return 0;
   }
@@ -134,7 +136,10 @@ function build(
     ),
   );
   const skewsMs = new Map(
-    ['orders-1', 'orders-2', 'inventory'].map((name) => [name, random.integer(400) - 200]),
+    ['orders-1', 'orders-2', 'inventory'].map((name) => [
+      name,
+      random.isLikely(0.04) ? random.pick([-1, 1]) * wrongClockMs : random.integer(400) - 200,
+    ]),
   );
   const shop = openShop({
     ...{ world, ledger, sales, catalogue, skewsMs },

@@ -23,6 +23,8 @@ import { noteUnexpected, type World } from './world.ts';
 export interface Shop extends Surroundings {
   /** What the auditor has mended, by kind. */
   repairs: Map<string, number>;
+  /** Of all clocks. */
+  mostSkewMs: number;
   start(): void;
   /** Kills a process, as by kill -9; it is started again after a while. */
   kill(name: string): void;
@@ -144,6 +146,7 @@ export function openShop(options: {
     catalogue: options.catalogue,
     hasPayments: sales.some(({ holdMs }) => holdMs > 0),
     repairs: new Map(),
+    mostSkewMs: Math.max(...[...options.skewsMs.values()].map(Math.abs)),
     noteRepair: (repair) => void shop.repairs.set(repair, (shop.repairs.get(repair) ?? 0) + 1),
     lastUnit: (saleId, productId) =>
       [...mongo.movements.values()]
