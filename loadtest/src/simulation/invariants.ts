@@ -208,6 +208,28 @@ export function createInvariants(shop: Shop, history: History): Invariants {
     }
   }
 
+  /**
+   * After a loss: a server that was checked sells nothing of which it has forgotten whose it is. What
+   * was in flight lands when it may, and is a sign then.
+   */
+  function lookAtAdmitted(byId: ReadonlyMap<string, Order>): void {
+    const { memory, admitted, runId } = shop.ledger.current();
+    for (const { id, saleId, inventoryStatus, units = [] } of byId.values()) {
+      const sale = memory.state.sales.get(saleId);
+      const isOpen = sale && !sale.settings.fenced;
+      if (!isOpen || admitted.get(shop.ledger.keys.shardOf(saleId)) !== runId) continue;
+      if (isExcused(id)) continue;
+      for (const unit of units) {
+        const [, productId = '', number = ''] = unit.split(':');
+        const isForSale =
+          Number(number) >= (sale.lines.get(productId)?.next ?? 0) ||
+          sale.free.get(productId)?.includes(Number(number));
+        const isForgotten = inventoryStatus === 'SOLD' ? isForSale : !isHeld(sale.holds, unit, id);
+        if (isForgotten) violate(`I1: the ledger sells, and has forgotten that ${id} owns ${unit}`);
+      }
+    }
+  }
+
   function lookAtBuyers(
     saleId: string,
     byId: ReadonlyMap<string, Order>,
@@ -236,7 +258,8 @@ export function createInvariants(shop: Shop, history: History): Invariants {
     lookAtOrders(orders);
     lookAtPromises(byId, isAtRest);
     lookAtLedger();
-    if (!isDoubted) lookAtBoth(byId, isAtRest);
+    if (isDoubted) lookAtAdmitted(byId);
+    else lookAtBoth(byId, isAtRest);
   }
 
   return {
