@@ -70,7 +70,12 @@ async function withServers(work: (env: NodeJS.ProcessEnv) => Promise<Tally>): Pr
     report: createProgressPrinter((text) => void process.stdout.write(text)),
   });
   try {
-    return await work({ ...process.env, ...servers.urls });
+    return await work({
+      ...process.env,
+      ...servers.urls,
+      // The tests start hundreds of processes of a few services: each is compiled once.
+      NODE_COMPILE_CACHE: join(dataDirectory, 'compiled'),
+    });
   } finally {
     await servers.stop();
     rmSync(dataDirectory, { recursive: true, force: true });

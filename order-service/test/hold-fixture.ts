@@ -28,6 +28,9 @@ import type { ChangeOrderDeps } from '../src/orders/change-order.ts';
 import { createUnitReleaser, createUnitReturn } from '../src/outbox/release-units.ts';
 import { createUnitShipper } from '../src/outbox/ship-units.ts';
 
+/** What the ledger takes at a time. */
+const mostOrdersPerCall = 128;
+
 export interface HeldSale {
   saleId: string;
   productId: string;
@@ -194,14 +197,19 @@ export async function openHolds(name: string): Promise<HoldFixture> {
       return { saleId, productId };
     },
     place: async (sale, count, quantity = 1) => {
-      const records = await reserve(sale, count, { quantity });
-      const holds = records.map((record) => ({ saleId: sale.saleId, record }));
-      for (const outcome of await recordHolds({ orders, ledger, log }, holds))
-        expect(outcome.kind).toBe('recorded');
-      await ledger.strikeOff(
-        sale.saleId,
-        records.map(({ orderId }) => orderId),
-      );
+      const records: HoldRecord[] = [];
+      while (records.length < count) {
+        const wanted = Math.min(count - records.length, mostOrdersPerCall);
+        const placed = await reserve(sale, wanted, { quantity });
+        const holds = placed.map((record) => ({ saleId: sale.saleId, record }));
+        for (const outcome of await recordHolds({ orders, ledger, log }, holds))
+          expect(outcome.kind).toBe('recorded');
+        await ledger.strikeOff(
+          sale.saleId,
+          placed.map(({ orderId }) => orderId),
+        );
+        records.push(...placed);
+      }
       return records;
     },
     cancel: async (record, { key = newId(), quantity } = {}) => {
