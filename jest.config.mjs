@@ -10,6 +10,8 @@ const level = (displayName, testMatch, testPathIgnorePatterns = []) => ({
     '\\.ts$': '<rootDir>/tools/strip-types.mjs',
   },
   testEnvironment: 'node',
+  // Not in TMPDIR, which is a new folder for each run of the tests.
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
 });
 
 export default {

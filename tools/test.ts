@@ -1,6 +1,6 @@
 // npm test: the checks, then integration and end-to-end tests on real servers, which this starts on
 // free ports in a temporary folder and stops again. `npm test -- int [jest arguments]` runs one level.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createProgressPrinter, startServers } from '@quicksale/local-stack';
@@ -62,7 +62,9 @@ const runLevel = (level: Level, args: readonly string[], env: NodeJS.ProcessEnv)
   runJest(level, [...jestArgs[level], ...args], env);
 
 async function withServers(work: (env: NodeJS.ProcessEnv) => Promise<Tally>): Promise<Tally> {
-  const dataDirectory = mkdtempSync(join(tmpdir(), 'quicksale-test-'));
+  const folder = mkdtempSync(join(folderForTests(), 'quicksale-test-'));
+  const [dataDirectory, temporary] = [join(folder, 'servers'), join(folder, 'tmp')];
+  mkdirSync(temporary);
   const servers = await startServers({
     dataDirectory,
     ports: 'free',
@@ -74,12 +76,28 @@ async function withServers(work: (env: NodeJS.ProcessEnv) => Promise<Tally>): Pr
       ...process.env,
       ...servers.urls,
       // The tests start hundreds of processes of a few services: each is compiled once.
-      NODE_COMPILE_CACHE: join(dataDirectory, 'compiled'),
+      NODE_COMPILE_CACHE: join(folder, 'compiled'),
+      // For the servers that tests start themselves.
+      TMPDIR: temporary,
     });
   } finally {
     await servers.stop();
-    rmSync(dataDirectory, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What all servers of the tests write at most. */
+const roomBytes = 4 * 1024 ** 3;
+
+/**
+ * Where the servers keep their files: in memory where there is room, since they wait for the disk at
+ * every write, and whatever is killed here is a process and never the machine. TMPDIR names another place.
+ */
+function folderForTests(): string {
+  const inMemory = '/dev/shm';
+  if (process.env.TMPDIR || !existsSync(inMemory)) return tmpdir();
+  const { bavail, bsize } = statfsSync(inMemory);
+  return bavail * bsize >= roomBytes ? inMemory : tmpdir();
 }
 
 const sum = (a: Tally, b: Tally): Tally => ({
