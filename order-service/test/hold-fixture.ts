@@ -8,7 +8,7 @@ import {
   type Order,
   type OrderStore,
 } from '@quicksale/shared/orders';
-import { connectRedis } from '@quicksale/shared/redis';
+import { connectRedis, type RedisServers } from '@quicksale/shared/redis';
 import {
   createRedisStockLedger,
   ledgerKeys,
@@ -41,6 +41,7 @@ export interface HoldFixture {
   mongo: Mongo;
   orders: OrderStore;
   ledger: StockLedger;
+  servers: RedisServers;
   keys: LedgerKeys;
   /** What the expiry works with; nothing runs by itself here. */
   deps: ExpireHoldsDeps;
@@ -167,6 +168,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
     mongo,
     orders,
     ledger,
+    servers: redis,
     keys,
     deps,
     changes,

@@ -49,6 +49,7 @@ export interface OrderClient {
 }
 
 export interface Twin extends OrderClient {
+  placeForHouse: OrderFixture['placeForHouse'];
   stop(): Promise<void>;
 }
 
@@ -99,7 +100,7 @@ export interface OrderFixture extends OrderClient {
 /** The service on real stores in a namespace of its own; the bus is in memory. */
 export async function startOrders(
   overrides: Readonly<Record<string, string>> = {},
-  parts: Pick<Overrides, 'arrivals'> = {},
+  parts: Overrides = {},
 ): Promise<OrderFixture> {
   const namespace = testNamespace('intake');
   const configOf = (more: Readonly<Record<string, string>> = {}) =>
@@ -189,7 +190,7 @@ export async function startOrders(
       const twin = build(configOf(more), moreParts);
       twins.push(twin);
       await twin.start();
-      return { ...clientOf(twin), stop: () => twin.stop() };
+      return { ...clientOf(twin), placeForHouse: houseOn(twin), stop: () => twin.stop() };
     },
     bus,
     published,
@@ -213,11 +214,7 @@ export async function startOrders(
     },
     givenCatalogueEntry,
     putSale,
-    placeForHouse: (order, key = internalKey) =>
-      supertest(`http://127.0.0.1:${service.adminPort()}`)
-        .post('/internal/house-orders')
-        .set('x-internal-key', key)
-        .send(order),
+    placeForHouse: houseOn(service),
     recordSale: (saleId) =>
       supertest(`http://127.0.0.1:${service.adminPort()}`)
         .post(`/internal/sales/${saleId}/record`)
@@ -235,6 +232,14 @@ export async function startOrders(
     },
   };
 }
+
+const houseOn =
+  (service: ReturnType<typeof buildService>): OrderFixture['placeForHouse'] =>
+  (order, key = internalKey) =>
+    supertest(`http://127.0.0.1:${service.adminPort()}`)
+      .post('/internal/house-orders')
+      .set('x-internal-key', key)
+      .send(order);
 
 function clientOf(service: ReturnType<typeof buildService>): OrderClient {
   // The running server: given the app alone, supertest would open one more for each request.

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually, newId } from '@quicksale/shared/testing';
+import { makeDue } from './make-due.ts';
 import type { OrderClient } from './order-fixture.ts';
 import { startOrderProcess, type OrderProcess } from './order-process.ts';
 import { expectOrderBalance } from './payment-books.ts';
@@ -132,7 +133,7 @@ describe('a payment whose process is killed', () => {
     '%s: is finished by the runner of the process that comes next, unasked',
     async (point) => {
       const doomed = await dieAt(point);
-      await fixture.makeDue(doomed.order);
+      await makeDue(fixture, doomed.order.saleId);
       await startNext();
       await eventually(() => expectPaidOnce(doomed), 40_000);
     },
@@ -149,7 +150,7 @@ describe('a payment whose process is killed', () => {
     const { sale, order } = await dieAt('after-capture-written', 3_000);
     await startNext('payment-check');
     await eventually(async () => expect((await left(order)).order).toBe('EXPIRED/PENDING'), 40_000);
-    await fixture.makeDue(order);
+    await makeDue(fixture, order.saleId);
     await startNext();
     await eventually(async () => {
       expect(await left(order)).toEqual({
@@ -179,7 +180,7 @@ describe('a refund whose process is killed', () => {
       await expect(ask(doomed, order, cancel, newId(), {})).rejects.toThrow();
       expect(await doomed.ended).toBe('SIGKILL');
       expect(await left(order)).toMatchObject({ order: 'CANCELLED/PAID', ...refunding[point] });
-      await fixture.makeDue(order);
+      await makeDue(fixture, order.saleId);
       await startNext();
       await eventually(async () => {
         expect(await left(order)).toMatchObject({

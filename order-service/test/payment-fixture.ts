@@ -34,8 +34,6 @@ export interface PaymentFixture extends OrderFixture {
   readOrder(order: Unpaid): Promise<Order>;
   readPayment(order: Unpaid): Promise<Payment>;
   simulated(order: Unpaid): Promise<Stored<SimulatedPayment>[]>;
-  /** As if time had passed: whatever of an order was to be looked at later is due now. */
-  makeDue(order: Unpaid): Promise<void>;
   /** Asserts that provider, payment, order and ledger agree about every order of a sale. */
   expectBalance(sale: { productId: string; saleId: string }): Promise<void>;
 }
@@ -55,21 +53,6 @@ export async function startPayments(
       .set('Idempotency-Key', key)
       .send(body);
 
-  const makeDue: PaymentFixture['makeDue'] = async ({ orderId }) => {
-    const past = new Date(Date.now() - 60_000);
-    const { ObjectId } = fixture.mongo.connection.base.mongo;
-    const marks = [
-      ['orders', new ObjectId(orderId), 'outboxAt'],
-      ['payments', orderId, 'checkAt'],
-      ['payments', orderId, 'attempt.until'],
-    ] as const;
-    for (const [collection, _id, mark] of marks)
-      await fixture.mongo
-        .db()
-        .collection<{ _id: typeof _id }>(collection)
-        .updateOne({ _id, [mark]: { $exists: true } }, { $set: { [mark]: past } });
-  };
-
   const readOrder = async ({ orderId }: { orderId: string }) => {
     const [order] = await orders.findByIds([orderId]);
     if (!order) throw new Error(`no order ${orderId}`);
@@ -80,7 +63,6 @@ export async function startPayments(
     ...fixture,
     post,
     readOrder,
-    makeDue,
     simulated: ({ orderId }) => simulatedOf(fixture.mongo, orderId),
     givenSale: (stock, holdMs = 600_000) => fixture.givenProduct(stock, { holdMs, opensAtMs: 1 }),
     givenOrder: async ({ productId, saleId }, { quantity = 1, opens = true } = {}) => {
