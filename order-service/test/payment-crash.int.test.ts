@@ -116,6 +116,11 @@ describe('a payment whose process is killed', () => {
     // Neither the runner nor a sweep has a part in it.
     const next = await startNext('payment-check,expiry-sweep');
     const { userId, orderId: paymentId } = doomed.order;
+    // As if the dead one's lease of the key had ended.
+    await fixture.mongo
+      .db()
+      .collection('idempotency')
+      .updateMany({ state: 'in-progress' }, { $set: { leaseEndsAt: new Date(0) } });
     const answer = await eventually(async () => {
       const one = await next.request
         .post('/api/payments/confirm')
