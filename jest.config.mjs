@@ -15,6 +15,7 @@ const level = (displayName, testMatch, testPathIgnorePatterns = []) => ({
 });
 
 export default {
+  testSequencer: '<rootDir>/tools/longest-first.mjs',
   projects: [
     level('unit', ['**/*.test.ts'], ['\\.int\\.test\\.ts$', '\\.e2e\\.test\\.ts$']),
     level('int', ['**/*.int.test.ts']),
