@@ -1,5 +1,6 @@
 // Jest's order of the test files: those that take long come first, so that the last worker is not left
 // alone with one of them. Jest remembers how long files took, but a fresh clone has no memory.
+import { existsSync } from 'node:fs';
 import SequencerModule from '@jest/test-sequencer';
 
 const Sequencer = SequencerModule.default ?? SequencerModule;
@@ -41,6 +42,9 @@ const long = [
   'e2e/sale-crash.e2e.test.ts',
   'e2e/api-fuzz.e2e.test.ts',
 ];
+
+for (const file of long)
+  if (!existsSync(new URL(`../${file}`, import.meta.url))) throw new Error(`there is no ${file}`);
 
 const rank = (path) => {
   const found = long.findIndex((file) => path.replaceAll('\\', '/').endsWith(`/${file}`));
