@@ -19,8 +19,8 @@ type Level = (typeof levels)[number];
  */
 const jestArgs: Readonly<Record<Level, readonly string[]>> = {
   unit: [],
-  int: ['--maxWorkers=3'],
-  e2e: ['--maxWorkers=2'],
+  int: ['--maxWorkers=3', '--testTimeout=30000'],
+  e2e: ['--maxWorkers=2', '--testTimeout=30000'],
 };
 
 async function run(): Promise<Tally> {
