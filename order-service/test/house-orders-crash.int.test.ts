@@ -84,7 +84,7 @@ describe('an order of the house whose process is killed', () => {
       operationId: `allot:${point}`,
       saleId: sale.saleId,
       by: newId(),
-      reason: 'allotment',
+      reason: 'allotment' as const,
       items: [{ productId: sale.productId, quantity: 3 }],
       to: newId(),
     };
