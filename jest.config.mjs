@@ -10,9 +10,12 @@ const level = (displayName, testMatch, testPathIgnorePatterns = []) => ({
     '\\.ts$': '<rootDir>/tools/strip-types.mjs',
   },
   testEnvironment: 'node',
+  // Not in TMPDIR, which is a new folder for each run of the tests.
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
 });
 
 export default {
+  testSequencer: '<rootDir>/tools/longest-first.mjs',
   projects: [
     level('unit', ['**/*.test.ts'], ['\\.int\\.test\\.ts$', '\\.e2e\\.test\\.ts$']),
     level('int', ['**/*.int.test.ts']),

@@ -13,12 +13,14 @@ export interface ServiceProcess {
 
 /**
  * A service of the system outside its supervisor, with settings of its own; the supervised one must
- * be stopped. Resolves when it serves, or has ended.
+ * be stopped. Resolves when it has ended, or is that far: ready, or just started, which does not wait
+ * until Kafka gives up the consumer of one that was killed.
  */
 export async function startServiceProcess(
   system: System,
   name: string,
   settings: Readonly<Record<string, string>>,
+  until: 'ready' | 'started' = 'ready',
 ): Promise<ServiceProcess> {
   const child = spawn(
     process.execPath,
@@ -37,8 +39,9 @@ export async function startServiceProcess(
   const prefix = serviceTable.find((row) => row.name === name)?.prefix;
   await eventually(async () => {
     if (hasEnded()) return;
-    const { ok } = await fetch(`${system.env[`${prefix}_ADMIN_URL`]}/readyz`);
-    if (!ok) throw new Error(`${name} is not ready`);
+    const probe = until === 'ready' ? 'readyz' : 'startupz';
+    const { ok } = await fetch(`${system.env[`${prefix}_ADMIN_URL`]}/${probe}`);
+    if (!ok) throw new Error(`${name} is not ${until}`);
   }, 30_000).catch((error: unknown) => {
     child.kill('SIGKILL');
     throw error;

@@ -1,6 +1,6 @@
 // npm test: the checks, the simulation, then integration and end-to-end tests on real servers, which this starts on
 // free ports in a temporary folder and stops again. `npm test -- int [jest arguments]` runs one level.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createProgressPrinter, startServers } from '@quicksale/local-stack';
@@ -13,11 +13,14 @@ import { runJest, type Tally } from './run-jest.ts';
 const levels = ['unit', 'int', 'e2e'] as const;
 type Level = (typeof levels)[number];
 
-/** Processes of the system tests are heavy: one file at a time. Int files share the servers. */
+/**
+ * Files at a time, also on two cores: most of what they do is to wait. The system tests bring six
+ * processes each, and the limits that they wait for are those of people.
+ */
 const jestArgs: Readonly<Record<Level, readonly string[]>> = {
   unit: [],
-  int: ['--maxWorkers=2'],
-  e2e: ['--runInBand'],
+  int: ['--maxWorkers=3', '--testTimeout=30000'],
+  e2e: ['--maxWorkers=2', '--testTimeout=30000'],
 };
 
 async function run(): Promise<Tally> {
@@ -73,7 +76,9 @@ const runLevel = (level: Level, args: readonly string[], env: NodeJS.ProcessEnv)
   runJest(level, [...jestArgs[level], ...args], env);
 
 async function withServers(work: (env: NodeJS.ProcessEnv) => Promise<Tally>): Promise<Tally> {
-  const dataDirectory = mkdtempSync(join(tmpdir(), 'quicksale-test-'));
+  const folder = mkdtempSync(join(folderForTests(), 'quicksale-test-'));
+  const [dataDirectory, temporary] = [join(folder, 'servers'), join(folder, 'tmp')];
+  mkdirSync(temporary);
   const servers = await startServers({
     dataDirectory,
     ports: 'free',
@@ -81,11 +86,32 @@ async function withServers(work: (env: NodeJS.ProcessEnv) => Promise<Tally>): Pr
     report: createProgressPrinter((text) => void process.stdout.write(text)),
   });
   try {
-    return await work({ ...process.env, ...servers.urls });
+    return await work({
+      ...process.env,
+      ...servers.urls,
+      // The tests start hundreds of processes of a few services: each is compiled once.
+      NODE_COMPILE_CACHE: join(folder, 'compiled'),
+      // For the servers that tests start themselves.
+      TMPDIR: temporary,
+    });
   } finally {
     await servers.stop();
-    rmSync(dataDirectory, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What all servers of the tests write at most. */
+const roomBytes = 4 * 1024 ** 3;
+
+/**
+ * Where the servers keep their files: in memory where there is room, since they wait for the disk at
+ * every write, and whatever is killed here is a process and never the machine. TMPDIR names another place.
+ */
+function folderForTests(): string {
+  const inMemory = '/dev/shm';
+  if (process.env.TMPDIR || !existsSync(inMemory)) return tmpdir();
+  const { bavail, bsize } = statfsSync(inMemory);
+  return bavail * bsize >= roomBytes ? inMemory : tmpdir();
 }
 
 const sum = (a: Tally, b: Tally): Tally => ({

@@ -86,7 +86,7 @@ describe('clients that send slowly or nothing', () => {
       expect(service.seen).toHaveLength(served);
       expect(await readMetric(gateway, 'quicksale_upstream_breaker_open{upstream="auth"}')).toBe(0);
     });
-  }, 40_000);
+  }, 90_000);
 
   it('are closed by a service as well', async () => {
     // The admin port is a server like those of the services.

@@ -199,8 +199,8 @@ const cases: Case[] = [
 
 const start = (audit: NonNullable<Overrides['audit']>) =>
   startInventory(process.env, testNamespace('audit'), {
-    everyMs: 20,
-    restMs: 200,
+    everyMs: 10,
+    restMs: 50,
     ...(audit as object),
   });
 
@@ -240,7 +240,8 @@ describe('the auditor', () => {
   });
 
   it('leaves alone what is unrecorded, or being released or shipped', async () => {
-    const now = new Date();
+    // Under way for as long as the test wants it, however slow the machine is.
+    const fresh = new Date(Date.now() + 3_600_000);
     const [first, , third] = orders;
     const unrecorded = await placeOrder(fixture, saleId, productId);
     await fixture.mongo
@@ -248,15 +249,17 @@ describe('the auditor', () => {
       .collection('orders')
       .deleteOne({ _id: new driver.ObjectId(unrecorded.id) });
     await update(first, {
-      $set: { inventoryStatus: 'RELEASED', releasing: first.units, updatedAt: now },
+      $set: { inventoryStatus: 'RELEASED', releasing: first.units, updatedAt: fresh },
       $unset: { units: '' },
     });
     await update(third, {
-      $set: { inventoryStatus: 'SOLD', shipping: third.units, updatedAt: now },
+      $set: { inventoryStatus: 'SOLD', shipping: third.units, updatedAt: fresh },
     });
     await walks(3);
     expect(alarms()).toEqual([]);
     // After 5 s it is late: mended, and told as what it is.
+    for (const order of [first, third])
+      await update(order, { $set: { updatedAt: new Date(Date.now() - 6_000) } });
     await eventually(() =>
       expect(alarms()).toContainEqual(
         expect.objectContaining({ level: 'warn', drift: 'unit-not-owned', orderId: first.id }),

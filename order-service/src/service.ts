@@ -69,6 +69,8 @@ export interface Overrides {
   verifyAccessToken?: VerifyAccessToken;
   bus?: EventBus & Part;
   arrivals?: StockArrivals;
+  /** How often it looks for uses of discounts that nobody has. */
+  useSweepMs?: number;
 }
 
 /** order-service: takes orders, remembers them, tells Kafka, repairs what crashes left. */
@@ -157,7 +159,8 @@ export function buildService(
   });
   const early = createEarlyAnswers({ recorder, log });
   const refusals = createRefusalCounts(createMongoRefusals(mongo), log);
-  const prices = buildPricing({ mongo, orders, ledger, clock, random, log });
+  const { useSweepMs } = overrides;
+  const prices = buildPricing({ mongo, orders, ledger, clock, random, log, useSweepMs });
   const intake = {
     clock,
     random,

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { eventually, newId } from '@quicksale/shared/testing';
 import supertest from 'supertest';
 import { cartOf, codeOf, unitsIn } from './cart-client.ts';
+import { makeDue } from './make-due.ts';
 import { startOrders, type OrderFixture } from './order-fixture.ts';
 import { startOrderProcess, type OrderProcess } from './order-process.ts';
 import { startTokenIssuer } from './token-issuer.ts';
@@ -96,6 +97,7 @@ describe('a checkout whose process is killed', () => {
   it('is completed by the same key: each sale ordered once, and taken off once', async () => {
     const left = [];
     for (const row of points) left.push(await dieAt(row));
+    for (const { sales } of left) for (const { saleId } of sales) await makeDue(fixture, saleId);
     const next = await start();
     await Promise.all(
       left.map(async ({ row, userId, sales: [lamp, desk] }) => {

@@ -1,5 +1,6 @@
 import { newId } from '@quicksale/shared/testing';
 import type supertest from 'supertest';
+import type { Overrides } from '../src/service.ts';
 import { startOrders, type OrderFixture } from './order-fixture.ts';
 
 export interface Sale {
@@ -70,8 +71,9 @@ export interface DiscountFixture extends OrderFixture {
 /** order-service on real stores, and what merchants of discounts do. */
 export async function startDiscounts(
   overrides: Readonly<Record<string, string>> = {},
+  parts: Overrides = {},
 ): Promise<DiscountFixture> {
-  const fixture = await startOrders(overrides);
+  const fixture = await startOrders(overrides, parts);
   const { request, mongo } = fixture;
 
   const as: DiscountFixture['as'] = (token) => {

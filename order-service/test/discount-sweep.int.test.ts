@@ -1,19 +1,23 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually, newId } from '@quicksale/shared/testing';
 import { startDiscounts, type DiscountFixture } from './discount-fixture.ts';
+import type { Twin } from './order-fixture.ts';
 import { startOrderProcess, type OrderProcess } from './order-process.ts';
 import { startTokenIssuer } from './token-issuer.ts';
 
 jest.setTimeout(120_000);
 
 const once = { code: 'once', kind: 'percentage', value: 10, usesTotal: 1 };
-/** Longer than the pause between two rounds of the sweep. */
+const useSweepMs = 200;
+/** Far longer than the pause between two rounds of the sweep. */
 const sweptMs = 20_000;
+/** Many rounds. */
+const noticeMs = 10 * useSweepMs;
 
 describe('a use of a discount', () => {
   let fixture: DiscountFixture;
   beforeAll(async () => {
-    fixture = await startDiscounts();
+    fixture = await startDiscounts({}, { useSweepMs });
   }, 60_000);
   afterAll(() => fixture?.stop());
 
@@ -97,7 +101,7 @@ describe('a use of a discount', () => {
 describe('a process that is killed with a use in its hands', () => {
   let fixture: DiscountFixture;
   let issuer: Awaited<ReturnType<typeof startTokenIssuer>>;
-  const running: OrderProcess[] = [];
+  const running: { stop(): Promise<void> }[] = [];
   beforeAll(async () => {
     fixture = await startDiscounts({ QUICKSALE_REPAIRS_OFF: 'discount-uses' });
     issuer = await startTokenIssuer();
@@ -110,13 +114,20 @@ describe('a process that is killed with a use in its hands', () => {
     await fixture?.stop();
   });
 
-  async function start(settings: Readonly<Record<string, string>> = {}): Promise<OrderProcess> {
+  async function startDoomed(): Promise<OrderProcess> {
     const started = await startOrderProcess({
       NAMESPACE: fixture.namespace,
       INTERNAL_KEY: 'an internal key of a test',
       JWKS_URL: issuer.jwksUrl,
-      ...settings,
+      QUICKSALE_FAULT: 'after-discount-taken',
     });
+    running.push(started);
+    return started;
+  }
+
+  /** Whoever comes after it. */
+  async function startNext(repairsOff = ''): Promise<Twin> {
+    const started = await fixture.startTwin({ QUICKSALE_REPAIRS_OFF: repairsOff }, { useSweepMs });
     running.push(started);
     return started;
   }
@@ -125,7 +136,7 @@ describe('a process that is killed with a use in its hands', () => {
     const shop = await fixture.givenShop(5, once);
     const { productId } = shop.sale;
     const wish = { productId, userId: newId(), key: 'k', code: 'once' };
-    const doomed = await start({ QUICKSALE_FAULT: 'after-discount-taken' });
+    const doomed = await startDoomed();
     const sent = fetch(`${doomed.url}/api/orders`, {
       method: 'POST',
       headers: {
@@ -154,13 +165,13 @@ describe('a process that is killed with a use in its hands', () => {
   it('leaves it to the sweep, which gives it back, and to nobody without one', async () => {
     const { merchantId, wish } = await dieWithUse();
     await fixture.ageUses(merchantId);
-    const crippled = await start({ QUICKSALE_REPAIRS_OFF: 'discount-uses' });
-    const isBack = () =>
-      eventually(async () => expect(await fixture.uses(merchantId)).toEqual([]), 12_000);
-    await expect(isBack()).rejects.toThrow();
+    const crippled = await startNext('discount-uses');
+    const isBack = (limitMs: number) =>
+      eventually(async () => expect(await fixture.uses(merchantId)).toEqual([]), limitMs);
+    await expect(isBack(noticeMs)).rejects.toThrow();
     await crippled.stop();
-    await start();
-    await isBack();
+    await startNext();
+    await isBack(sweptMs);
     await fixture.order({ ...wish, userId: newId() }).expect(201);
   });
 
@@ -170,7 +181,7 @@ describe('a process that is killed with a use in its hands', () => {
     const uses = fixture.mongo.db().collection('discount-uses');
     await uses.updateMany({}, { $set: { takenAt: taken, checkAt: taken } });
     const before = Date.now();
-    await start();
+    await startNext();
     await eventually(async () => {
       const [use] = await fixture.uses(merchantId);
       expect(use?.checkAt?.getTime()).toBeGreaterThan(before);

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { eventually } from '@quicksale/shared/testing';
-import { openHolds, type HoldFixture } from './hold-fixture.ts';
+import { openHolds, type HeldSale, type HoldFixture } from './hold-fixture.ts';
+import { makeDue } from './make-due.ts';
 import { startOrderProcess } from './order-process.ts';
 
 jest.setTimeout(120_000);
@@ -41,14 +42,19 @@ function startService(settings: Readonly<Record<string, string>> = {}): ChildPro
 }
 
 /** A check of which a service without its repair must make nothing, and one with it everything. */
-async function expectMended(off: string, check: () => Promise<void>): Promise<void> {
+async function expectMended(
+  { saleId }: HeldSale,
+  off: string,
+  check: () => Promise<void>,
+): Promise<void> {
+  await makeDue(fixture, saleId);
   const crippled = await startOrderProcess({
     NAMESPACE: fixture.namespace,
     INTERNAL_KEY: internalKey,
     QUICKSALE_REPAIRS_OFF: off,
   });
-  // Longer than the lease of a claim.
-  await expect(eventually(check, 8_000)).rejects.toThrow();
+  // Time for several sweeps and scans.
+  await expect(eventually(check, 3_000)).rejects.toThrow();
   await crippled.stop();
   const successor = startService();
   await eventually(check, 60_000);
@@ -83,7 +89,7 @@ it.each([
     expect(written).toHaveLength(fault === 'after-expiry-written' ? 20 : 0);
     for (const { releasing } of written) expect(releasing).toHaveLength(2);
 
-    await expectMended('expiry-sweep,outbox-scan', async () => {
+    await expectMended(sale, 'expiry-sweep,outbox-scan', async () => {
       const { available, held, orders } = await fixture.books(sale);
       expect([available, held, orders.length]).toEqual([60, 0, 30]);
       for (const { status, version, outbox } of orders) {
@@ -103,7 +109,7 @@ it('row 13: paid orders that were not settled are, and are never released', asyn
     expect(await fixture.pay(sale.saleId, orderId, { settles: false })).toBe('paid');
   expect(await fixture.books(sale)).toMatchObject({ available: 6, held: 14 });
 
-  await expectMended('expiry-sweep,outbox-scan', async () => {
+  await expectMended(sale, 'expiry-sweep,outbox-scan', async () => {
     const { available, held, orders } = await fixture.books(sale);
     expect([available, held]).toEqual([10, 0]);
     const statusOf = new Map(orders.map(({ id, status }) => [id, status]));

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { HoldRecord } from '@quicksale/shared/stock-ledger';
+import { forEachAbreast } from '@quicksale/shared/testing';
 import { expireHolds } from '../src/expiry/expire-holds.ts';
 import { openHolds, type HeldSale, type HoldFixture } from './hold-fixture.ts';
 
@@ -29,23 +30,19 @@ async function race(
 ): Promise<{ available: number; counts: Record<string, number> }> {
   const sale = await fixture.givenSale(rounds * quantity);
   const counts: Record<string, number> = {};
-  for (let done = 0; done < rounds; done += abreast) {
-    const records = await fixture.place(sale, Math.min(abreast, rounds - done), quantity);
-    await Promise.all(
-      records.map(async (record) => {
-        const starters = contenders(sale, record);
-        if (Math.random() < 0.5) starters.reverse();
-        const results = await Promise.all(
-          starters.map(async (start) => {
-            await sometimeSoon();
-            return start();
-          }),
-        );
-        const came = await outcome(record, results);
-        counts[came] = (counts[came] ?? 0) + 1;
+  const records = await fixture.place(sale, rounds, quantity);
+  await forEachAbreast(records, abreast, async (record) => {
+    const starters = contenders(sale, record);
+    if (Math.random() < 0.5) starters.reverse();
+    const results = await Promise.all(
+      starters.map(async (start) => {
+        await sometimeSoon();
+        return start();
       }),
     );
-  }
+    const came = await outcome(record, results);
+    counts[came] = (counts[came] ?? 0) + 1;
+  });
   const { available, orders } = await fixture.books(sale);
   expect(orders).toHaveLength(rounds);
   const seen = Object.entries(counts).map(([what, count]) => `${count} ${what}`);

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { HoldRecord } from '@quicksale/shared/stock-ledger';
+import { forEachAbreast } from '@quicksale/shared/testing';
 import { updateStatus, type UpdateStatusResult } from '../src/fulfilment/update-status.ts';
 import { changeOrder } from '../src/orders/change-order.ts';
 import { openHolds, type HeldSale, type HoldFixture } from './hold-fixture.ts';
@@ -35,25 +36,21 @@ async function race(
 ): Promise<{ available: number; gone: number; counts: Record<string, number> }> {
   const sale = await fixture.givenSale(rounds * quantity, { holdMs: 0 });
   const counts: Record<string, number> = {};
-  for (let done = 0; done < rounds; done += abreast) {
-    const records = await fixture.place(sale, Math.min(abreast, rounds - done), quantity);
-    await pack(sale);
+  const records = await fixture.place(sale, rounds, quantity);
+  await pack(sale);
+  await forEachAbreast(records, abreast, async (record) => {
+    const starters = contenders.map((contender, index) => ({ contender, index }));
+    if (Math.random() < 0.5) starters.reverse();
+    const results: string[] = [];
     await Promise.all(
-      records.map(async (record) => {
-        const starters = contenders.map((contender, index) => ({ contender, index }));
-        if (Math.random() < 0.5) starters.reverse();
-        const results: string[] = [];
-        await Promise.all(
-          starters.map(async ({ contender, index }) => {
-            await sometimeSoon();
-            results[index] = await contender(sale, record);
-          }),
-        );
-        const came = await outcome(record, results);
-        counts[came] = (counts[came] ?? 0) + 1;
+      starters.map(async ({ contender, index }) => {
+        await sometimeSoon();
+        results[index] = await contender(sale, record);
       }),
     );
-  }
+    const came = await outcome(record, results);
+    counts[came] = (counts[came] ?? 0) + 1;
+  });
   const { available, orders } = await fixture.books(sale);
   expect(orders).toHaveLength(rounds);
   const seen = Object.entries(counts).map(([what, count]) => `${count} ${what}`);

@@ -8,7 +8,7 @@ import {
   type Order,
   type OrderStore,
 } from '@quicksale/shared/orders';
-import { connectRedis } from '@quicksale/shared/redis';
+import { connectRedis, type RedisServers } from '@quicksale/shared/redis';
 import {
   createRedisStockLedger,
   ledgerKeys,
@@ -28,6 +28,9 @@ import type { ChangeOrderDeps } from '../src/orders/change-order.ts';
 import { createUnitReleaser, createUnitReturn } from '../src/outbox/release-units.ts';
 import { createUnitShipper } from '../src/outbox/ship-units.ts';
 
+/** What the ledger takes at a time. */
+const mostOrdersPerCall = 128;
+
 export interface HeldSale {
   saleId: string;
   productId: string;
@@ -38,6 +41,7 @@ export interface HoldFixture {
   mongo: Mongo;
   orders: OrderStore;
   ledger: StockLedger;
+  servers: RedisServers;
   keys: LedgerKeys;
   /** What the expiry works with; nothing runs by itself here. */
   deps: ExpireHoldsDeps;
@@ -164,6 +168,7 @@ export async function openHolds(name: string): Promise<HoldFixture> {
     mongo,
     orders,
     ledger,
+    servers: redis,
     keys,
     deps,
     changes,
@@ -194,14 +199,19 @@ export async function openHolds(name: string): Promise<HoldFixture> {
       return { saleId, productId };
     },
     place: async (sale, count, quantity = 1) => {
-      const records = await reserve(sale, count, { quantity });
-      const holds = records.map((record) => ({ saleId: sale.saleId, record }));
-      for (const outcome of await recordHolds({ orders, ledger, log }, holds))
-        expect(outcome.kind).toBe('recorded');
-      await ledger.strikeOff(
-        sale.saleId,
-        records.map(({ orderId }) => orderId),
-      );
+      const records: HoldRecord[] = [];
+      while (records.length < count) {
+        const wanted = Math.min(count - records.length, mostOrdersPerCall);
+        const placed = await reserve(sale, wanted, { quantity });
+        const holds = placed.map((record) => ({ saleId: sale.saleId, record }));
+        for (const outcome of await recordHolds({ orders, ledger, log }, holds))
+          expect(outcome.kind).toBe('recorded');
+        await ledger.strikeOff(
+          sale.saleId,
+          placed.map(({ orderId }) => orderId),
+        );
+        records.push(...placed);
+      }
       return records;
     },
     cancel: async (record, { key = newId(), quantity } = {}) => {

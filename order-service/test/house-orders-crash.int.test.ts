@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, newId } from '@quicksale/shared/testing';
-import { startOrders, type OrderFixture } from './order-fixture.ts';
+import { makeDue } from './make-due.ts';
+import { startOrders, type OrderFixture, type Twin } from './order-fixture.ts';
 import { startOrderProcess, type OrderProcess } from './order-process.ts';
 
 const internalKey = 'an internal key of a test';
@@ -43,12 +44,12 @@ async function startInventory(): Promise<{ server: Server; url: string; asked: A
 describe('an order of the house whose process is killed', () => {
   let fixture: OrderFixture;
   let inventory: Awaited<ReturnType<typeof startInventory>>;
-  const running: OrderProcess[] = [];
+  const running: { stop(): Promise<void> }[] = [];
   beforeAll(async () => {
-    // Looks into the stores; its own service is stopped, so that only the processes do anything.
-    fixture = await startOrders();
-    await fixture.stopService();
     inventory = await startInventory();
+    // Looks into the stores; its own service is stopped, so that only the others do anything.
+    fixture = await startOrders({ INVENTORY_SERVICE_ADMIN_URL: inventory.url });
+    await fixture.stopService();
   }, 60_000);
   afterEach(async () => {
     await Promise.all(running.splice(0).map((one) => one.stop()));
@@ -59,25 +60,23 @@ describe('an order of the house whose process is killed', () => {
     await new Promise((done) => inventory?.server.close(done));
   });
 
-  async function start(fault?: string): Promise<OrderProcess> {
+  async function startDoomed(point: string): Promise<OrderProcess> {
     const started = await startOrderProcess({
       NAMESPACE: fixture.namespace,
       INTERNAL_KEY: internalKey,
       INVENTORY_SERVICE_ADMIN_URL: inventory.url,
-      ...(fault && { QUICKSALE_FAULT: fault }),
+      QUICKSALE_FAULT: point,
     });
     running.push(started);
     return started;
   }
 
-  const place = async ({ adminUrl }: OrderProcess, order: object) => {
-    const answer = await fetch(`${adminUrl}/internal/house-orders`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-internal-key': internalKey },
-      body: JSON.stringify(order),
-    });
-    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
-  };
+  /** Whoever comes after it. */
+  async function startNext(): Promise<Twin> {
+    const started = await fixture.startTwin();
+    running.push(started);
+    return started;
+  }
 
   async function dieAt(point: string) {
     const sale = await fixture.givenProduct(7);
@@ -85,12 +84,17 @@ describe('an order of the house whose process is killed', () => {
       operationId: `allot:${point}`,
       saleId: sale.saleId,
       by: newId(),
-      reason: 'allotment',
+      reason: 'allotment' as const,
       items: [{ productId: sale.productId, quantity: 3 }],
       to: newId(),
     };
-    const doomed = await start(point);
-    await expect(place(doomed, order)).rejects.toThrow();
+    const doomed = await startDoomed(point);
+    const asked = fetch(`${doomed.adminUrl}/internal/house-orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-internal-key': internalKey },
+      body: JSON.stringify(order),
+    });
+    await expect(asked).rejects.toThrow();
     expect(await doomed.ended).toBe('SIGKILL');
     return { sale, order };
   }
@@ -165,10 +169,11 @@ describe('an order of the house whose process is killed', () => {
     async (_row, point) => {
       const doomed = await dieAt(point);
       expect(await stateOf(doomed)).toEqual({ ...left[point], available: 4 });
-      const next = await start();
+      await makeDue(fixture, doomed.sale.saleId);
+      const next = await startNext();
       const orderId = await eventually(() => expectCompleted(doomed), 30_000);
-      const answer = await place(next, doomed.order);
-      expect(answer).toEqual({ status: 200, body: { orderId, units: 3 } });
+      const { status, body } = await next.placeForHouse(doomed.order);
+      expect({ status, body }).toEqual({ status: 200, body: { orderId, units: 3 } });
       await expectCompleted(doomed);
     },
     90_000,
@@ -178,9 +183,9 @@ describe('an order of the house whose process is killed', () => {
     '%s: %s is completed when it is asked for again',
     async (_row, point) => {
       const doomed = await dieAt(point);
-      const answer = await place(await start(), doomed.order);
+      const { status, body } = await (await startNext()).placeForHouse(doomed.order);
       const orderId = await expectCompleted(doomed);
-      expect(answer).toEqual({ status: 200, body: { orderId, units: 3 } });
+      expect({ status, body }).toEqual({ status: 200, body: { orderId, units: 3 } });
     },
     90_000,
   );

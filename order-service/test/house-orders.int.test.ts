@@ -8,6 +8,7 @@ import { eventually, newId } from '@quicksale/shared/testing';
 import type supertest from 'supertest';
 import { mostHouseUnits } from '../src/house-orders/house-order-request.ts';
 import type { ArrivingStock } from '../src/outbox/stock-arrivals.ts';
+import { makeDue } from './make-due.ts';
 import { startOrders, type OrderFixture } from './order-fixture.ts';
 
 type HouseOrder = Parameters<OrderFixture['placeForHouse']>[0];
@@ -101,6 +102,7 @@ describe('orders of the house on real stores', () => {
       [],
     );
     // The scan looks once and has nothing more to do.
+    await makeDue(fixture, sale.saleId);
     await eventually(async () =>
       expect((await fixture.orders(sale.saleId))[0]).not.toHaveProperty('outboxAt'),
     );
@@ -288,9 +290,11 @@ describe('orders of the house on real stores', () => {
     const again = await fixture.placeForHouse(order);
     expect(again.status).toBe(503);
     const asked = () => movements.filter(({ saleId }) => saleId === order.to);
+    await makeDue(fixture, sale.saleId);
     await eventually(() => expect(asked().length).toBeGreaterThan(2));
     expect((await fixture.orders(sale.saleId))[0]).toHaveProperty('shipping');
     inventoryIsThere = true;
+    await makeDue(fixture, sale.saleId);
     await eventually(
       async () => expect((await fixture.orders(sale.saleId))[0]).not.toHaveProperty('shipping'),
       30_000,

@@ -4,7 +4,7 @@ import { startDiscounts, type DiscountFixture } from './discount-fixture.ts';
 
 let fixture: DiscountFixture;
 beforeAll(async () => {
-  fixture = await startDiscounts();
+  fixture = await startDiscounts({}, { useSweepMs: 200 });
 }, 60_000);
 afterAll(() => fixture?.stop());
 

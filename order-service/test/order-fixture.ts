@@ -48,10 +48,15 @@ export interface OrderClient {
   read(order: { userId: string; orderId: string }): supertest.Test;
 }
 
+export interface Twin extends OrderClient {
+  placeForHouse: OrderFixture['placeForHouse'];
+  stop(): Promise<void>;
+}
+
 export interface OrderFixture extends OrderClient {
   namespace: string;
-  /** Another order-service on the same stores. */
-  startTwin(): Promise<OrderClient>;
+  /** Another order-service on the same stores, in this process too; with other settings if need be. */
+  startTwin(overrides?: Readonly<Record<string, string>>, parts?: Overrides): Promise<Twin>;
   bus: MemoryBus;
   /** Every event that the services have published. */
   published: OutgoingEvent[];
@@ -95,17 +100,20 @@ export interface OrderFixture extends OrderClient {
 /** The service on real stores in a namespace of its own; the bus is in memory. */
 export async function startOrders(
   overrides: Readonly<Record<string, string>> = {},
-  parts: Pick<Overrides, 'arrivals'> = {},
+  parts: Overrides = {},
 ): Promise<OrderFixture> {
   const namespace = testNamespace('intake');
-  const config = loadConfig(configTable, {
-    ...process.env,
-    NAMESPACE: namespace,
-    ORDER_SERVICE_PORT: '0',
-    ORDER_SERVICE_ADMIN_PORT: '0',
-    INTERNAL_KEY: internalKey,
-    ...overrides,
-  });
+  const configOf = (more: Readonly<Record<string, string>> = {}) =>
+    loadConfig(configTable, {
+      ...process.env,
+      NAMESPACE: namespace,
+      ORDER_SERVICE_PORT: '0',
+      ORDER_SERVICE_ADMIN_PORT: '0',
+      INTERNAL_KEY: internalKey,
+      ...overrides,
+      ...more,
+    });
+  const config = configOf();
   const lines: string[] = [];
   const log = createLogger(
     { service: 'order-service', level: 'trace' },
@@ -118,9 +126,10 @@ export async function startOrders(
     return bus.publish(events);
   };
   const part = { name: 'bus', start: async () => undefined, stop: async () => undefined };
-  const build = () =>
-    buildService(config, log, {
+  const build = (settings = config, moreParts: Overrides = {}) =>
+    buildService(settings, log, {
       ...parts,
+      ...moreParts,
       bus: { ...bus, ...part, publish },
       verifyAccessToken: async (token) => {
         const [, kind = '', userId] = /^([a-z]+)-([0-9a-f]{24})$/.exec(token) ?? [];
@@ -177,11 +186,11 @@ export async function startOrders(
   return {
     ...clientOf(service),
     namespace,
-    startTwin: async () => {
-      const twin = build();
+    startTwin: async (more, moreParts) => {
+      const twin = build(configOf(more), moreParts);
       twins.push(twin);
       await twin.start();
-      return clientOf(twin);
+      return { ...clientOf(twin), placeForHouse: houseOn(twin), stop: () => twin.stop() };
     },
     bus,
     published,
@@ -205,11 +214,7 @@ export async function startOrders(
     },
     givenCatalogueEntry,
     putSale,
-    placeForHouse: (order, key = internalKey) =>
-      supertest(`http://127.0.0.1:${service.adminPort()}`)
-        .post('/internal/house-orders')
-        .set('x-internal-key', key)
-        .send(order),
+    placeForHouse: houseOn(service),
     recordSale: (saleId) =>
       supertest(`http://127.0.0.1:${service.adminPort()}`)
         .post(`/internal/sales/${saleId}/record`)
@@ -228,8 +233,17 @@ export async function startOrders(
   };
 }
 
+const houseOn =
+  (service: ReturnType<typeof buildService>): OrderFixture['placeForHouse'] =>
+  (order, key = internalKey) =>
+    supertest(`http://127.0.0.1:${service.adminPort()}`)
+      .post('/internal/house-orders')
+      .set('x-internal-key', key)
+      .send(order);
+
 function clientOf(service: ReturnType<typeof buildService>): OrderClient {
-  const request = supertest(service.app);
+  // The running server: given the app alone, supertest would open one more for each request.
+  const request = supertest(`http://127.0.0.1:${service.port()}`);
   const asUser = (test: supertest.Test, userId: string) =>
     test.set('Authorization', `Bearer user-${userId}`);
   return {

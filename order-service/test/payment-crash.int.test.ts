@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually, newId } from '@quicksale/shared/testing';
+import { makeDue } from './make-due.ts';
+import type { OrderClient } from './order-fixture.ts';
 import { startOrderProcess, type OrderProcess } from './order-process.ts';
 import { expectOrderBalance } from './payment-books.ts';
 import { startPayments, type PaymentFixture, type Unpaid } from './payment-fixture.ts';
@@ -9,7 +11,7 @@ jest.setTimeout(120_000);
 
 let fixture: PaymentFixture;
 let issuer: Awaited<ReturnType<typeof startTokenIssuer>>;
-const running: OrderProcess[] = [];
+const running: { stop(): Promise<void> }[] = [];
 beforeAll(async () => {
   // Repairs nothing itself: that is for the process that comes next.
   fixture = await startPayments({
@@ -26,15 +28,23 @@ afterAll(async () => {
   await fixture?.stop();
 });
 
-async function start(env: Readonly<Record<string, string>> = {}): Promise<OrderProcess> {
+/** A process that kills itself at this point. */
+async function startDoomed(point: string): Promise<OrderProcess> {
   const started = await startOrderProcess({
     NAMESPACE: fixture.namespace,
     INTERNAL_KEY: 'an internal key of a test',
     JWKS_URL: issuer.jwksUrl,
     // What a dead process had to tell is not told by anybody.
     SIMULATOR_WEBHOOK_URL: 'http://127.0.0.1:9/nobody',
-    ...env,
+    QUICKSALE_FAULT: point,
   });
+  running.push(started);
+  return started;
+}
+
+/** Whoever comes after it, with all repairs but these. */
+async function startNext(repairsOff = ''): Promise<OrderClient> {
+  const started = await fixture.startTwin({ QUICKSALE_REPAIRS_OFF: repairsOff });
   running.push(started);
   return started;
 }
@@ -83,9 +93,10 @@ const payingPoints = ['after-charge', 'after-capture-written', 'after-pay-writte
 
 /** A buyer pays, and the process dies on the way. */
 async function dieAt(point: keyof typeof paying, holdMs?: number) {
+  // First, since it may take longer to start than the order waits for its money.
+  const doomed = await startDoomed(point);
   const sale = await fixture.givenSale(5, holdMs);
   const order = await fixture.givenOrder(sale);
-  const doomed = await start({ QUICKSALE_FAULT: point });
   await expect(pay(doomed, order, 'k')).rejects.toThrow();
   expect(await doomed.ended).toBe('SIGKILL');
   expect(await left(order)).toEqual(paying[point]);
@@ -103,13 +114,23 @@ describe('a payment whose process is killed', () => {
   it.each(payingPoints)('%s: is finished when it is asked for again', async (point) => {
     const doomed = await dieAt(point);
     // Neither the runner nor a sweep has a part in it.
-    const next = await start({ QUICKSALE_REPAIRS_OFF: 'payment-check,expiry-sweep' });
+    const next = await startNext('payment-check,expiry-sweep');
+    const { userId, orderId: paymentId } = doomed.order;
+    // As if the dead one's lease of the key had ended.
+    await fixture.mongo
+      .db()
+      .collection('idempotency')
+      .updateMany({ state: 'in-progress' }, { $set: { leaseEndsAt: new Date(0) } });
     const answer = await eventually(async () => {
-      const one = await pay(next, doomed.order, 'k');
+      const one = await next.request
+        .post('/api/payments/confirm')
+        .set('Authorization', `Bearer user-${userId}`)
+        .set('Idempotency-Key', 'k')
+        .send({ paymentId, method: 'sim_ok' });
       expect(one.status).toBe(200);
       return one;
     }, 30_000);
-    expect(await answer.json()).toMatchObject({ status: 'succeeded', captured: 49.99 });
+    expect(answer.body).toMatchObject({ status: 'succeeded', captured: 49.99 });
     if (point !== 'after-pay-written') await expectPaidOnce(doomed);
   });
 
@@ -117,23 +138,25 @@ describe('a payment whose process is killed', () => {
     '%s: is finished by the runner of the process that comes next, unasked',
     async (point) => {
       const doomed = await dieAt(point);
-      await start();
+      await makeDue(fixture, doomed.order.saleId);
+      await startNext();
       await eventually(() => expectPaidOnce(doomed), 40_000);
     },
   );
 
   it('row 13: after-pay-written: the sweep settles it at its deadline and never releases', async () => {
-    const doomed = await dieAt('after-pay-written', 20_000);
-    await start({ QUICKSALE_REPAIRS_OFF: 'payment-check' });
+    const doomed = await dieAt('after-pay-written', 3_000);
+    await startNext('payment-check');
     await eventually(async () => expect(await deadlineOf(doomed.order)).toBe(0), 40_000);
     expect(await left(doomed.order)).toEqual(paying['after-pay-written']);
   });
 
   it('after-capture-written: and whose order expires meanwhile, is paid back', async () => {
-    const { sale, order } = await dieAt('after-capture-written', 15_000);
-    await start({ QUICKSALE_REPAIRS_OFF: 'payment-check' });
+    const { sale, order } = await dieAt('after-capture-written', 3_000);
+    await startNext('payment-check');
     await eventually(async () => expect((await left(order)).order).toBe('EXPIRED/PENDING'), 40_000);
-    await start();
+    await makeDue(fixture, order.saleId);
+    await startNext();
     await eventually(async () => {
       expect(await left(order)).toEqual({
         ...{ order: 'EXPIRED/REFUNDED', payment: 'succeeded', charged: 1 },
@@ -157,12 +180,13 @@ describe('a refund whose process is killed', () => {
       const sale = await fixture.givenSale(5);
       const order = await fixture.givenOrder(sale);
       expect((await fixture.confirm(order)).status).toBe(200);
-      const doomed = await start({ QUICKSALE_FAULT: point });
+      const doomed = await startDoomed(point);
       const cancel = `/api/orders/${order.orderId}/cancel`;
       await expect(ask(doomed, order, cancel, newId(), {})).rejects.toThrow();
       expect(await doomed.ended).toBe('SIGKILL');
       expect(await left(order)).toMatchObject({ order: 'CANCELLED/PAID', ...refunding[point] });
-      await start();
+      await makeDue(fixture, order.saleId);
+      await startNext();
       await eventually(async () => {
         expect(await left(order)).toMatchObject({
           order: 'CANCELLED/REFUNDED',

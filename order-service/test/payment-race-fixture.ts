@@ -3,7 +3,7 @@ import { expect } from '@jest/globals';
 import type { Order } from '@quicksale/shared/orders';
 import { createSystemRandom } from '@quicksale/shared/process';
 import type { HoldRecord } from '@quicksale/shared/stock-ledger';
-import { newId } from '@quicksale/shared/testing';
+import { forEachAbreast, newId } from '@quicksale/shared/testing';
 import { cancelOrder } from '../src/orders/cancel-order.ts';
 import { changeOrder, type Repay } from '../src/orders/change-order.ts';
 import { createUnitReleaser } from '../src/outbox/release-units.ts';
@@ -142,32 +142,26 @@ export async function openPaymentRaces(name: string): Promise<PaymentRaces> {
     race: async (label, contenders, outcome, prepare) => {
       const sale = await holds.givenSale(rounds * 2);
       const counts: Record<string, number> = {};
-      const racers: Racer[] = [];
-      for (let done = 0; done < rounds; done += abreast) {
-        const records = await holds.place(sale, Math.min(abreast, rounds - done), 2);
-        await Promise.all(
-          records.map(async (record) => {
-            const racer = { sale, record, order: await holds.read(record.orderId) };
-            racers.push(racer);
-            expect((await openPayment(use, racer.order)).status).toBe('open');
-            await prepare?.(racer);
-            const starters = contenders(racer).sort(() => Math.random() - 0.5);
-            const results = await Promise.all(
-              starters.map(async (start) => {
-                await sometimeSoon();
-                return start();
-              }),
-            );
-            const came = await outcome(racer, results);
-            counts[came] = (counts[came] ?? 0) + 1;
+      const records = await holds.place(sale, rounds, 2);
+      await forEachAbreast(records, abreast, async (record) => {
+        const racer = { sale, record, order: await holds.read(record.orderId) };
+        expect((await openPayment(use, racer.order)).status).toBe('open');
+        await prepare?.(racer);
+        const starters = contenders(racer).sort(() => Math.random() - 0.5);
+        const results = await Promise.all(
+          starters.map(async (start) => {
+            await sometimeSoon();
+            return start();
           }),
         );
-      }
+        const came = await outcome(racer, results);
+        counts[came] = (counts[came] ?? 0) + 1;
+      });
       await Promise.all(news);
-      for (const { order } of racers) await reviewPayment(use, order.id);
+      await forEachAbreast(records, abreast, ({ orderId }) => reviewPayment(use, orderId));
       const { orders: all, held } = await holds.books(sale);
       expect(all).toHaveLength(rounds);
-      for (const order of all) await expectOrderBalance(mongo, order);
+      await forEachAbreast(all, abreast, (order) => expectOrderBalance(mongo, order));
       const unpaid = all.filter(({ status }) => status === 'PENDING');
       // A paid hold has no deadline any more, and one that is over is none.
       expect(held).toBe(unpaid.reduce((sum, { units }) => sum + (units?.length ?? 0), 0));

@@ -35,6 +35,7 @@ export function buildPricing(deps: {
   clock: Clock;
   random: Random;
   log: Logger;
+  useSweepMs?: number | undefined;
 }): PricingParts {
   const { mongo, clock, random, log } = deps;
   const settings = createMongoMerchantSettings(mongo);
@@ -75,7 +76,7 @@ export function buildPricing(deps: {
     sweep: repeat({
       name: 'discount uses',
       repair: 'discount-uses',
-      everyMs: 5_000,
+      everyMs: deps.useSweepMs ?? 5_000,
       log,
       work: createUseSweep({ ...deps, uses }),
     }),

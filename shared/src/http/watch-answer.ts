@@ -38,19 +38,21 @@ export const watchAnswer =
         keep(args[0]);
         return write.apply(res, args);
       }) as typeof write;
+      // Not when it has arrived: a client that hangs up once it has read an early refusal, with a body
+      // that nobody wants still on its way, would at times not have been answered.
       res.end = ((...args: Parameters<typeof end>) => {
         keep(args[0]);
-        return end.apply(res, args);
-      }) as typeof end;
-      res.once('finish', () =>
+        res.end = end;
+        end.apply(res, args);
         answers.publish({
           method,
           spec,
           status: res.statusCode,
           contentType: String(res.getHeader('content-type') ?? ''),
           body: Buffer.concat(chunks).toString(),
-        } satisfies SentAnswer),
-      );
+        } satisfies SentAnswer);
+        return res;
+      }) as typeof end;
     }
     next();
   };
