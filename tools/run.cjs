@@ -20,6 +20,7 @@ const commands = {
   quicksale: { file: 'cli/src/main.ts' },
   reset: { file: 'cli/src/main.ts', args: ['reset'] },
   bench: { file: 'loadtest/src/bench/main.ts' },
+  chaos: { file: 'loadtest/src/chaos/main.ts' },
   doctor: { file: 'cli/src/main.ts', args: ['doctor'] },
   dlq: { file: 'cli/src/main.ts', args: ['dlq'] },
   tokens: { file: 'cli/src/main.ts', args: ['tokens'] },
