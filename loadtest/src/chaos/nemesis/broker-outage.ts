@@ -5,7 +5,7 @@ import { faultKind } from './fault.ts';
 export const brokerOutage = faultKind<{ forMs: number }>({
   name: 'broker-outage',
   weight: 1,
-  mayOverlap: false,
+  stops: 'kafka',
   draw: (random) => ({ forMs: random.integer(2_000, 10_000) }),
   describe: ({ forMs }) => `kafka away for ${forMs} ms`,
   affects: () => 'confirm',

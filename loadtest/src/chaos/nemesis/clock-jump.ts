@@ -7,7 +7,6 @@ const most = 5 * 60_000;
 export const clockJump = faultKind<{ process: string; shiftMs: number; forMs: number }>({
   name: 'clock-jump',
   weight: 2,
-  mayOverlap: true,
   draw: (random, { processes }) => ({
     process: random.pick(processes),
     shiftMs: random.pick([-1, 1]) * random.integer(10_000, most),

@@ -10,8 +10,6 @@ export interface FaultStage {
 
 /** What a fault has done. */
 export interface FaultEffect {
-  /** When the last of it was over and only the system was left to recover; the end by default. */
-  healedAt?: number;
   /** Processes that were killed. */
   kills?: number;
   /** The ledger forgot what it had after `since`; it was gone from `at` to `until`. */
@@ -28,8 +26,8 @@ export interface FaultKind<P = unknown> {
   name: string;
   /** How often it is chosen. */
   weight: number;
-  /** Others may begin while it lasts. */
-  mayOverlap: boolean;
+  /** The part that it stops and starts: one fault at a time may do that. */
+  stops?: string;
   draw(random: SeededRandom, parts: FaultParts): P;
   describe(params: P): string;
   /** Which road has to be open again: that of a new order, or that of its confirmation. */

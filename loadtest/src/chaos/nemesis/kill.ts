@@ -6,7 +6,6 @@ export const serverParts = ['redis-ledger', 'redis', 'ferretdb', 'postgres', 'ka
 export const kill = faultKind<{ part: string }>({
   name: 'kill',
   weight: 10,
-  mayOverlap: true,
   draw: (random, { processes }) => ({ part: random.pick([...processes, ...serverParts]) }),
   describe: ({ part }) => part,
   affects: ({ part }) => (isBehindOrders(part) ? 'confirm' : 'place'),
@@ -18,7 +17,6 @@ export const kill = faultKind<{ part: string }>({
 export const killAll = faultKind<{ parts: readonly string[] }>({
   name: 'kill-all',
   weight: 1,
-  mayOverlap: false,
   draw: (_random, { processes }) => ({ parts: processes }),
   describe: () => 'every process',
   affects: () => 'place',

@@ -20,7 +20,7 @@ async function restartOn(
 export const ledgerRestart = faultKind<null>({
   name: 'ledger-restart',
   weight: 1,
-  mayOverlap: false,
+  stops: ledger,
   draw: () => null,
   describe: () => 'shut down and started again',
   affects: () => 'place',
@@ -34,7 +34,7 @@ export const ledgerRestart = faultKind<null>({
 export const ledgerEmptied = faultKind<null>({
   name: 'ledger-emptied',
   weight: 1,
-  mayOverlap: false,
+  stops: ledger,
   draw: () => null,
   describe: () => 'started again without its files',
   affects: () => 'place',
@@ -50,7 +50,7 @@ export const ledgerEmptied = faultKind<null>({
 export const ledgerSetBack = faultKind<{ byMs: number }>({
   name: 'ledger-set-back',
   weight: 2,
-  mayOverlap: false,
+  stops: ledger,
   draw: (random) => ({ byMs: random.integer(200, 3_000) }),
   describe: ({ byMs }) => `by ${byMs} ms`,
   affects: () => 'place',

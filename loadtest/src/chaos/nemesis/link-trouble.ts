@@ -14,7 +14,6 @@ interface Trouble {
 export const linkTrouble = faultKind<Trouble>({
   name: 'link',
   weight: 6,
-  mayOverlap: true,
   draw: (random, { links }) => {
     const link = random.pick(links);
     const forMs = random.integer(300, 4_000);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { FaultEffect, FaultKind, FaultStage } from './fault.ts';
-import { planFaults } from './schedule.ts';
+import { planFaults, type PlannedFault } from './schedule.ts';
 
 /** A fault that was injected; times in milliseconds since the run began. */
 export interface InjectedFault extends FaultEffect {
@@ -18,7 +18,10 @@ export interface FaultBudget {
   seconds?: number;
 }
 
-/** Injects faults one after the other, some into the midst of others, and resolves when all are over. */
+/** Faults that last side by side. */
+const mostAtOnce = 3;
+
+/** Injects faults one after the other, also into the midst of others; resolves when all are over. */
 export async function runNemesis(options: {
   stage: FaultStage;
   random: SeededRandom;
@@ -32,31 +35,34 @@ export async function runNemesis(options: {
     links: stage.system.links.map(({ name }) => name),
   };
   const injected: InjectedFault[] = [];
-  const running = new Set<Promise<void>>();
+  const running = new Map<Promise<void>, string | undefined>();
   const startedAt = stage.now();
   let kills = 0;
   const isOver = () =>
     (budget.kills !== undefined && kills >= budget.kills) ||
     (budget.seconds !== undefined && stage.now() - startedAt >= budget.seconds * 1_000);
 
-  for (const { kind, params, pauseMs } of planFaults(options.random, options.kinds, parts)) {
-    await sleep(pauseMs);
-    if (isOver()) break;
-    // Whatever takes a server away would be in the way of another such.
-    if (!kind.mayOverlap) await Promise.all(running);
+  async function inject({ kind, params }: PlannedFault): Promise<void> {
     const from = stage.now();
-    const fault = kind.inject(stage, params).then((effect) => {
-      kills += effect.kills ?? 0;
-      const times = { startedAt: from, endedAt: effect.healedAt ?? stage.now() };
-      const named = { name: kind.name, what: kind.describe(params), affects: kind.affects(params) };
-      const done = { ...named, ...times, ...effect };
-      injected.push(done);
-      options.tell(done);
-    });
-    running.add(fault);
-    void fault.finally(() => running.delete(fault)).catch(() => undefined);
-    if (!kind.mayOverlap) await fault;
+    const effect = await kind.inject(stage, params);
+    kills += effect.kills ?? 0;
+    const times = { startedAt: from, endedAt: stage.now() };
+    const named = { name: kind.name, what: kind.describe(params), affects: kind.affects(params) };
+    const done = { ...named, ...times, ...effect };
+    injected.push(done);
+    options.tell(done);
   }
-  await Promise.all(running);
+
+  for (const planned of planFaults(options.random, options.kinds, parts)) {
+    await sleep(planned.pauseMs);
+    const { stops } = planned.kind;
+    while (running.size >= mostAtOnce || (stops && [...running.values()].includes(stops)))
+      await Promise.race(running.keys());
+    if (isOver()) break;
+    const fault = inject(planned);
+    running.set(fault, stops);
+    void fault.finally(() => running.delete(fault)).catch(() => undefined);
+  }
+  await Promise.all(running.keys());
   return injected.sort((a, b) => a.startedAt - b.startedAt);
 }

@@ -6,7 +6,6 @@ import { serverParts } from './kill.ts';
 export const pause = faultKind<{ part: string; forMs: number }>({
   name: 'pause',
   weight: 3,
-  mayOverlap: true,
   draw: (random, { processes }) => ({
     part: random.pick([...processes, ...serverParts]),
     forMs: random.integer(300, 6_000),

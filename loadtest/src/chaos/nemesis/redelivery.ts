@@ -10,7 +10,6 @@ const mostEvents = 120;
 export const redelivery = faultKind<{ topic: string; order: number }>({
   name: 'redelivery',
   weight: 2,
-  mayOverlap: true,
   draw: (random) => ({ topic: random.pick(topics), order: random.integer(1, 1_000_000) }),
   describe: ({ topic }) => topic,
   affects: () => 'confirm',

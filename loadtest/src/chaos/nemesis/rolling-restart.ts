@@ -4,7 +4,7 @@ import { faultKind } from './fault.ts';
 export const rollingRestart = faultKind<{ parts: readonly string[] }>({
   name: 'rolling-restart',
   weight: 1,
-  mayOverlap: false,
+  stops: 'every process',
   draw: (random, { processes }) => ({ parts: random.shuffled(processes) }),
   describe: ({ parts }) => parts.join(', '),
   affects: () => 'place',

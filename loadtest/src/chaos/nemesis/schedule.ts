@@ -27,7 +27,7 @@ export const faultKinds: readonly FaultKind[] = [
 export interface PlannedFault {
   kind: FaultKind;
   params: unknown;
-  /** After the one before it has begun, where that may overlap, else after its end. */
+  /** After the one before it has begun. */
   pauseMs: number;
 }
 
