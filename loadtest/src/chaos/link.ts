@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What a link does to what passes it; everything passes at once where nothing is set. */
 export interface LinkTrouble {
@@ -66,16 +67,24 @@ export async function openLink(name: string, targets: readonly number[]): Promis
       near.destroy();
       far.destroy();
     };
-    const pass = (from: Socket, to: Socket) =>
+    const pass = (from: Socket, to: Socket) => {
+      let last = Promise.resolve();
+      let waiting = 0;
       from.on('data', (bytes) => {
         if (trouble.isBlackhole) return;
         if (trouble.losesAnswers && from === far) return end();
-        if (trouble.delayMs) setTimeout(() => to.writable && to.write(bytes), trouble.delayMs);
-        else if (!to.write(bytes)) {
-          from.pause();
-          to.once('drain', () => from.resume());
-        }
+        const { delayMs = 0 } = trouble;
+        if (delayMs === 0 && waiting === 0) return void write(from, to, bytes);
+        // Behind what waits already: bytes never overtake each other.
+        waiting += 1;
+        const due = sleep(delayMs);
+        last = last.then(async () => {
+          await due;
+          waiting -= 1;
+          write(from, to, bytes);
+        });
       });
+    };
     pass(near, far);
     pass(far, near);
     near.on('close', end);
@@ -103,4 +112,11 @@ export async function openLink(name: string, targets: readonly number[]): Promis
       await new Promise((done) => server.close(done));
     },
   };
+}
+
+/** Whoever sends faster than is taken waits. */
+function write(from: Socket, to: Socket, bytes: Buffer): void {
+  if (!to.writable || to.write(bytes)) return;
+  from.pause();
+  to.once('drain', () => from.resume());
 }
