@@ -5,7 +5,7 @@ import type { Shop } from './shops.ts';
 import type { ChaosSystem } from './system.ts';
 
 /** Below this the merchant brings more. */
-const lowStock = 6;
+const lowStock = 3;
 const tries = 12;
 
 /**
@@ -37,7 +37,8 @@ export async function runMerchant(
     const read = await operate({ type: 'read-product', ...of }, { method: 'GET', path, token });
     const available = read.operation.told?.available;
     if (available === undefined || Number.isNaN(available)) continue;
-    if (available >= lowStock && !random.chance(0.1)) continue;
+    // It stays sold out for a while.
+    if (!random.chance(available < lowStock ? 0.5 : 0.1)) continue;
     if (read.tag && random.chance(0.3)) {
       const now = Number(read.body.stock);
       const wanted = Math.max(0, now + random.integer(-Math.min(available, 5), 12));

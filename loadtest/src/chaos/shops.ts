@@ -16,8 +16,9 @@ export interface Shop {
   holdMs: number;
 }
 
-const stockOfProduct = 80;
-const allotted = 40;
+/** Little: what is scarce is fought for. */
+const stockOfProduct = 30;
+const allotted = 15;
 /** Orders that are not paid so soon expire. */
 const holdMs = 4_000;
 const hour = 3_600_000;

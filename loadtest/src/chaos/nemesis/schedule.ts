@@ -31,7 +31,9 @@ export interface PlannedFault {
   pauseMs: number;
 }
 
-const pauseBetweenMs = [300, 2_500] as const;
+const pauseBetweenMs = [200, 2_000] as const;
+/** Now and then nothing happens for a while: what recovers is seen to have recovered. */
+const breathMs = [3_000, 6_000] as const;
 
 /**
  * Faults without end, as the seed has it: first one of each kind, in some order, then by weight. Which
@@ -45,7 +47,7 @@ export function* planFaults(
 ): Generator<PlannedFault, never> {
   const plan = (kind: FaultKind): PlannedFault => ({
     kind,
-    pauseMs: random.integer(...pauseBetweenMs),
+    pauseMs: random.integer(...(random.chance(0.2) ? breathMs : pauseBetweenMs)),
     params: kind.draw(random, parts),
   });
   for (const kind of random.shuffled(kinds)) yield plan(kind);
