@@ -44,7 +44,8 @@ export async function openStores(system: ChaosSystem): Promise<Stores> {
     const [pending, waiting, outbox, marks, payments] = await Promise.all([
       count({ status: 'PENDING' }),
       count({ status: 'AWAITING_PAYMENT' }),
-      count({ outboxAt: { $exists: true } }),
+      // Its time alone is no work: it stays until the scan has looked.
+      count({ 'outbox.0': { $exists: true } }),
       count({
         $or: [
           { releasing: { $exists: true } },

@@ -47,7 +47,7 @@ export function* planFaults(
 ): Generator<PlannedFault, never> {
   const plan = (kind: FaultKind): PlannedFault => ({
     kind,
-    pauseMs: random.integer(...(random.chance(0.2) ? breathMs : pauseBetweenMs)),
+    pauseMs: random.chance(0.2) ? random.integer(...breathMs) : random.integer(...pauseBetweenMs),
     params: kind.draw(random, parts),
   });
   for (const kind of random.shuffled(kinds)) yield plan(kind);
