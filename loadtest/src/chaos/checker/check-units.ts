@@ -5,7 +5,7 @@ import { isHeld, some, unitOf, type Evidence, type Findings } from './verdict.ts
  * I1 and I2: every unit number that came in is in exactly one place, and ledger, movements and orders
  * say the same of it. Nothing is aside: the shop was at rest.
  */
-export function checkUnits({ state }: Evidence, findings: Findings): void {
+export function checkUnits({ state, losses }: Evidence, findings: Findings): void {
   const lastOf = new Map<string, number>();
   for (const { saleId, productId, lastUnit } of state.movements) {
     const line = `${saleId}:${productId}`;
@@ -21,6 +21,9 @@ export function checkUnits({ state }: Evidence, findings: Findings): void {
       continue;
     }
     if (sale.settings.fenced === '1') findings.violation('I1', `sale ${saleId} is fenced`);
+    // It was mended since; but it had gone wrong, and no fault of this run excuses that.
+    if (losses.length === 0 && Number(sale.settings.epoch) > 1)
+      findings.violation('I1', `sale ${saleId} was rebuilt, and no ledger was lost`);
     checkRecords(saleId, sale, bySale.get(saleId) ?? [], findings);
     const lines = [...lastOf].filter(([line]) => unitOf(line).saleId === saleId);
     for (const [line, last] of lines) {

@@ -35,6 +35,7 @@ const breaks: [invariant: string, what: string, breakIt: (evidence: Given) => vo
   ['I1', 'a unit is nowhere', (e) => lineOf(e).free.pop()],
   ['I1', 'a unit is free and held', (e) => lineOf(e).free.push(1)],
   ['I1', 'a sale stays closed', (e) => (saleOf(e).settings.fenced = '1')],
+  ['I1', 'a sale had to be mended', (e) => (saleOf(e).settings.epoch = '2')],
   ['I1', 'a sale is unknown', (e) => delete e.state.ledger.sales[given.sale]],
   ['I1', 'a mark is left', (e) => (orderOf(e, 'o2').releasing = ['sale:product:2'])],
   ['I1', 'a hold counts as unrecorded', (e) => e.state.ledger.unrecorded.push('sale/o1')],

@@ -108,7 +108,7 @@ export function givenEvidence(): Mutable<Evidence> {
     ledger: {
       sales: {
         [given.sale]: {
-          settings: { fenced: '0' },
+          settings: { fenced: '0', epoch: '1' },
           products: {
             [given.product]: { last: 6, next: 4, available: 4, held: 0, gone: 1, free: [2] },
           },
@@ -121,7 +121,7 @@ export function givenEvidence(): Mutable<Evidence> {
           ],
         },
         [given.paidSale]: {
-          settings: { fenced: '0' },
+          settings: { fenced: '0', epoch: '1' },
           products: {
             [given.product]: { last: 1, next: 2, available: 0, held: 0, gone: 0, free: [] },
           },
