@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeBrokenCopy } from '../broken/make-broken-copy.ts';
 import { findVariant } from '../broken/variants.ts';
+import { check } from './checker/check.ts';
+import { readEvidence } from './evidence-files.ts';
 import { faultKinds, findFaultKinds } from './nemesis/schedule.ts';
-import { printReport } from './print-report.ts';
+import { printReport, printVerdict } from './print-report.ts';
 import { runChaos } from './run-chaos.ts';
 
 const { values } = parseArgs({
@@ -22,45 +24,55 @@ const { values } = parseArgs({
     variant: { type: 'string' },
     /** How long the shop may take to come to rest. */
     rest: { type: 'string', default: '60' },
+    /** Judges again what a run has left in this folder, and runs nothing. */
+    check: { type: 'string' },
     /** Keeps the folder with the history and the logs. */
     keep: { type: 'boolean', default: false },
   },
 });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const directory = mkdtempSync(join(tmpdir(), 'quicksale-chaos-'));
-const { seed, kills, seconds, faults, variant } = values;
-const again = [
-  `npm run chaos -- --seed ${seed}`,
-  ...(kills ? [`--kills ${kills}`] : []),
-  ...(seconds ? [`--seconds ${seconds}`] : []),
-  ...(faults ? [`--faults ${faults}`] : []),
-  ...(variant ? [`--variant ${variant}`] : []),
-].join(' ');
-say(again);
-try {
-  const report = await runChaos({
-    seed: Number(seed),
-    budget: {
-      ...(kills && { kills: Number(kills) }),
-      ...(seconds && { seconds: Number(seconds) }),
-      ...(!kills && !seconds && { kills: 20 }),
-    },
-    kinds: faults ? findFaultKinds(faults.split(',')) : faultKinds,
-    directory,
-    env: process.env,
-    ...(variant && {
-      codeFolder: await makeBrokenCopy(findVariant(variant), join(directory, 'code')),
-    }),
-    restLimitMs: Number(values.rest) * 1_000,
-    say,
-  });
-  printReport(report, say);
-  if (report.violations.length > 0) {
-    process.exitCode = 1;
-    say(`again: ${again}`);
+if (values.check) {
+  const verdict = check(readEvidence(values.check));
+  printVerdict(verdict, say);
+  if (verdict.violations.length > 0) process.exitCode = 1;
+} else await run();
+
+async function run(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'quicksale-chaos-'));
+  const { seed, kills, seconds, faults, variant } = values;
+  const again = [
+    `npm run chaos -- --seed ${seed}`,
+    ...(kills ? [`--kills ${kills}`] : []),
+    ...(seconds ? [`--seconds ${seconds}`] : []),
+    ...(faults ? [`--faults ${faults}`] : []),
+    ...(variant ? [`--variant ${variant}`] : []),
+  ].join(' ');
+  say(again);
+  try {
+    const report = await runChaos({
+      seed: Number(seed),
+      budget: {
+        ...(kills && { kills: Number(kills) }),
+        ...(seconds && { seconds: Number(seconds) }),
+        ...(!kills && !seconds && { kills: 20 }),
+      },
+      kinds: faults ? findFaultKinds(faults.split(',')) : faultKinds,
+      directory,
+      env: process.env,
+      ...(variant && {
+        codeFolder: await makeBrokenCopy(findVariant(variant), join(directory, 'code')),
+      }),
+      restLimitMs: Number(values.rest) * 1_000,
+      say,
+    });
+    printReport(report, say);
+    if (report.violations.length > 0) {
+      process.exitCode = 1;
+      say(`again: ${again}`);
+    }
+  } finally {
+    if (values.keep) say(`kept: ${directory}`);
+    else rmSync(directory, { recursive: true, force: true });
   }
-} finally {
-  if (values.keep) say(`kept: ${directory}`);
-  else rmSync(directory, { recursive: true, force: true });
 }

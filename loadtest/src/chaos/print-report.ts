@@ -1,10 +1,11 @@
+import type { Verdict } from './checker/check.ts';
 import type { ChaosReport } from './run-chaos.ts';
 
 const mostViolations = 20;
 
 /** What a run came to, line by line. */
 export function printReport(report: ChaosReport, say: (line: string) => void): void {
-  const { operations, faults, orders, kills, rest, recoveryMs, violations, excused } = report;
+  const { operations, faults, orders, kills, rest, recoveryMs } = report;
   const count = (outcome: string) => operations.filter((one) => one.outcome === outcome).length;
   say(
     `${operations.length} operations: ${count('ok')} ok, ${count('fail')} fail, ` +
@@ -28,6 +29,11 @@ export function printReport(report: ChaosReport, say: (line: string) => void): v
       `max ${ms(sorted.at(-1))}; at rest ` +
       (rest.afterMs === undefined ? `never: ${rest.left.join(', ')}` : `after ${rest.afterMs} ms`),
   );
+  printVerdict(report, say);
+}
+
+/** What is excused, what is violated, and how it ends. */
+export function printVerdict({ violations, excused }: Verdict, say: (line: string) => void): void {
   for (const [what, times] of excused) say(`excused by a lost ledger: ${what}: ${times}`);
   const byInvariant = Map.groupBy(violations, ({ invariant }) => invariant);
   for (const [invariant, all] of [...byInvariant].sort())

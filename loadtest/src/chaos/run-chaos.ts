@@ -1,11 +1,10 @@
-import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '@quicksale/local-stack';
 import { check, type Verdict } from './checker/check.ts';
 import type { Evidence } from './checker/verdict.ts';
 import { startLoad } from './generator.ts';
+import { historyFileIn, saveEvidence } from './evidence-files.ts';
 import { openHistory, type Operation } from './history.ts';
 import type { FaultKind } from './nemesis/fault.ts';
 import { runNemesis, type FaultBudget, type InjectedFault } from './nemesis/nemesis.ts';
@@ -56,8 +55,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   await mkdir(directory, { recursive: true });
   const random = seededRandom(options.seed);
   const system = await startChaosSystem(options);
-  const historyFile = join(directory, 'history.jsonl');
-  const history = openHistory(historyFile);
+  const history = openHistory(historyFileIn(directory));
   try {
     const stores = await openStores(system);
     const shops = await openShops(system, random.fork('shops'));
@@ -90,7 +88,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       ...aboutSales(shops),
     };
     await stores.close();
-    saveEvidence(join(directory, 'evidence.json'), evidence);
+    saveEvidence(directory, evidence);
     return {
       ...check(evidence),
       ...{ faults, rest, elapsedMs },
@@ -113,12 +111,6 @@ const aboutSales = (shops: readonly Shop[]): Pick<Evidence, 'fastSales' | 'limit
     ),
   ),
 });
-
-/** All but the history, which is in a file of its own. */
-function saveEvidence(file: string, { history: _, fastSales, limits, ...rest }: Evidence): void {
-  const text = JSON.stringify({ ...rest, fastSales: [...fastSales], limits: [...limits] });
-  writeFileSync(file, text);
-}
 
 export const describeFault = ({ name, what, startedAt, endedAt, skipped }: InjectedFault) => {
   const seconds = (ms: number) => (ms / 1_000).toFixed(1).padStart(6);
