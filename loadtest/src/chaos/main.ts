@@ -22,8 +22,8 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     /** A broken variant of the services. */
     variant: { type: 'string' },
-    /** How long the shop may take to come to rest. */
-    rest: { type: 'string', default: '60' },
+    /** How long the shop may take to come to rest: the outbox scan doubles its intervals. */
+    rest: { type: 'string', default: '120' },
     /** Judges again what a run has left in this folder, and runs nothing. */
     check: { type: 'string' },
     /** Keeps the folder with the history and the logs. */

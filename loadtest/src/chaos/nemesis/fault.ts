@@ -42,7 +42,7 @@ export interface FaultParts {
 }
 
 /** Kinds of different parameters in one list: each only ever gets what it drew itself. */
-export const faultKind = <P>(kind: FaultKind<P>): FaultKind => kind as FaultKind;
+export const faultKind = <P>(kind: FaultKind<P>): FaultKind => kind;
 
 /** Parts that no new order meets on its way. */
 export const isBehindOrders = (part: string): boolean =>
