@@ -21,6 +21,7 @@ const commands = {
   reset: { file: 'cli/src/main.ts', args: ['reset'] },
   bench: { file: 'loadtest/src/bench/main.ts' },
   simulate: { file: 'loadtest/src/simulation/main.ts' },
+  chaos: { file: 'loadtest/src/chaos/main.ts' },
   doctor: { file: 'cli/src/main.ts', args: ['doctor'] },
   dlq: { file: 'cli/src/main.ts', args: ['dlq'] },
   tokens: { file: 'cli/src/main.ts', args: ['tokens'] },

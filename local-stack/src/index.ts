@@ -11,7 +11,7 @@ export { findFreePorts } from './system/ports.ts';
 export type { Environment, Report, ReportEvent } from './system/report.ts';
 export { describeError, StackError } from './system/stack-error.ts';
 export { startServices } from './services/start-services.ts';
-export type { Services, StartServicesOptions } from './services/start-services.ts';
+export type { ServiceCopy, Services, StartServicesOptions } from './services/start-services.ts';
 export { serviceTable } from './services/service-table.ts';
 export { readEnvFile } from './services/env-file.ts';
 export { createTokenSigner, type DeveloperToken } from './demo/developer-tokens.ts';

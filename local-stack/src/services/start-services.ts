@@ -22,6 +22,20 @@ export interface StartServicesOptions {
   /** Gets `env` (URLs, ports, secrets), `keys` and the logs. */
   readonly dataDirectory: string;
   readonly report: Report;
+  /** Root of the sources that are run; this checkout when absent. */
+  readonly codeFolder?: string;
+  /** More processes of services that are there. */
+  readonly copies?: readonly ServiceCopy[];
+  /** What a process is given besides what all are given, by its name. */
+  readonly settingsOf?: (name: string) => Environment;
+}
+
+/** One more process of a service, under a name and ports of its own. */
+export interface ServiceCopy {
+  readonly name: string;
+  readonly of: string;
+  readonly port: number;
+  readonly adminPort: number;
 }
 
 export interface Services {
@@ -36,11 +50,35 @@ export async function startServices(options: StartServicesOptions): Promise<Serv
   const env = await serviceEnvironment(options, folders.top);
   await writeEnvFile(join(folders.top, 'env'), env);
   const servers = supervisor.names;
-  for (const row of serviceTable) {
-    supervisor.add(servicePart({ row, env, servers, logFolder: folders.logs, options }));
+  const place = { env, servers, logFolder: folders.logs, options };
+  const parts = [
+    ...serviceTable.map((row) => {
+      const readyUrl = `${env[`${row.prefix}_ADMIN_URL`]}/readyz`;
+      return servicePart({ ...place, name: row.name, row, readyUrl });
+    }),
+    ...(options.copies ?? []).map((copy) => copyPart(place, copy)),
+  ];
+  for (const part of parts) {
+    supervisor.add(part);
   }
-  await supervisor.start(serviceTable.map(({ name }) => name));
+  await supervisor.start(parts.map(({ name }) => name));
   return { env };
+}
+
+function copyPart(
+  place: Pick<Parameters<typeof servicePart>[0], 'env' | 'servers' | 'logFolder' | 'options'>,
+  copy: ServiceCopy,
+): PartOptions {
+  const row = serviceTable.find(({ name }) => name === copy.of);
+  if (row === undefined) {
+    throw new Error(`There is no service named ${copy.of}`);
+  }
+  const ports = {
+    [`${row.prefix}_PORT`]: String(copy.port),
+    [`${row.prefix}_ADMIN_PORT`]: String(copy.adminPort),
+  };
+  const readyUrl = `http://127.0.0.1:${copy.adminPort}/readyz`;
+  return servicePart({ ...place, name: copy.name, row, readyUrl, more: ports });
 }
 
 async function serviceEnvironment(
@@ -80,26 +118,30 @@ async function choosePorts(options: StartServicesOptions): Promise<Record<string
 }
 
 function servicePart(input: {
+  name: string;
   row: ServiceRow;
+  readyUrl: string;
   env: Readonly<Record<string, string>>;
+  /** Wins over `env`. */
+  more?: Environment;
   servers: readonly string[];
   logFolder: string;
   options: StartServicesOptions;
 }): PartOptions {
-  const { row, env, options } = input;
-  const readyUrl = `${env[`${row.prefix}_ADMIN_URL`]}/readyz`;
+  const { name, row, readyUrl, env, options } = input;
+  const own = { ...input.more, ...options.settingsOf?.(name) };
   return {
-    name: row.name,
+    name,
     command: process.execPath,
     args: [
       // kafkajs sets negative timers.
       '--disable-warning=TimeoutNegativeWarning',
       '--disable-warning=ExperimentalWarning',
-      join(repository, row.name, 'src/main.ts'),
+      join(options.codeFolder ?? repository, row.name, 'src/main.ts'),
     ],
-    env: { ...options.env, ...env, KAFKAJS_NO_PARTITIONER_WARNING: '1' },
-    cwd: repository,
-    logFile: join(input.logFolder, `${row.name}.log`),
+    env: { ...options.env, ...env, KAFKAJS_NO_PARTITIONER_WARNING: '1', ...own },
+    cwd: options.codeFolder ?? repository,
+    logFile: join(input.logFolder, `${name}.log`),
     ready: async (signal) =>
       waitUntil(async () => isReady(readyUrl, signal), { signal, intervalMs: 100 }),
     after: input.servers,
@@ -109,7 +151,7 @@ function servicePart(input: {
     onLine: (line) => {
       const message = noteworthy(line);
       if (message !== undefined) {
-        options.report({ part: row.name, state: 'note', message });
+        options.report({ part: name, state: 'note', message });
       }
     },
   };

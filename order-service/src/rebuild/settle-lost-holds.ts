@@ -94,15 +94,15 @@ function failedOrder(record: HoldRecord, saleId: string, at: Date): Order {
   const { units: _units, ...order } = orderFromHold(record, saleId);
   const version = order.version + 1;
   const reason = 'the units were lost';
+  const inventoryStatus = 'REJECTED';
+  const { status: from, paymentStatus } = order;
+  const step = { version, from, to: 'FAILED', inventoryStatus, paymentStatus, at } as const;
   return {
     ...order,
     status: 'FAILED',
-    inventoryStatus: 'REJECTED',
+    inventoryStatus,
     version,
-    history: [
-      ...order.history,
-      { version, from: order.status, to: 'FAILED', at, by: 'order-service', reason },
-    ],
+    history: [...order.history, { ...step, by: 'order-service', reason }],
     outbox: [{ id: `${order.id}:${version}`, type: 'order.status.v1', version }],
     outboxAt: at,
     updatedAt: at,

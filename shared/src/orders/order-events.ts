@@ -14,7 +14,10 @@ export function orderCreatedEvent(order: Order): OutgoingEvent {
   });
 }
 
-/** `order.status` for one step of an order's history. */
+/**
+ * `order.status` for one step of an order's history: the same whenever it is rendered. `state` is for
+ * a step that does not tell its own.
+ */
 export function orderStatusEvent(
   order: Pick<Order, 'id' | 'orderNumber' | 'userId' | 'saleId'>,
   state: OrderState,
@@ -27,8 +30,8 @@ export function orderStatusEvent(
     saleId: order.saleId,
     from: entry.from ?? entry.to,
     to: entry.to,
-    inventoryStatus: state.inventoryStatus,
-    paymentStatus: state.paymentStatus,
+    inventoryStatus: entry.inventoryStatus ?? state.inventoryStatus,
+    paymentStatus: entry.paymentStatus ?? state.paymentStatus,
     version: entry.version,
     message: messageOf(entry),
     at: entry.at.toISOString(),

@@ -85,10 +85,12 @@ export const step = (
   order: DecidableOrder,
   state: OrderState,
   at: Date,
-): Pick<HistoryEntry, 'version' | 'from' | 'to' | 'at'> => ({
+): Omit<HistoryEntry, 'by'> => ({
   version: order.version + 1,
   from: order.status,
   to: state.status,
+  inventoryStatus: state.inventoryStatus,
+  paymentStatus: state.paymentStatus,
   at,
 });
 

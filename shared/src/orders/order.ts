@@ -25,6 +25,9 @@ export interface HistoryEntry {
   version: number;
   from: Status | null;
   to: Status;
+  /** The other two statuses after the step, for its event; the creation has none. */
+  inventoryStatus?: InventoryStatus;
+  paymentStatus?: PaymentStatus;
   at: Date;
   by: string;
   reason?: string;
