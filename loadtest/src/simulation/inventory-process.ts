@@ -110,7 +110,7 @@ export function startInventoryProcess(shop: Surroundings, life: Life) {
       ledger: ledgerBooksOver(connected, shop.ledger.keys, world),
       orders: {
         listOrders: (saleId, after) =>
-          line.read('books page', () => pageOfSale(mongo.orders.all(), saleId, after ?? '')),
+          line.read('books page', () => pageOfSale(mongo.orders.look(), saleId, after ?? '')),
         findOrders: (ids) => line.read('books.findOrders', () => mongo.orders.findByIds(ids)),
         findOwners: (units) =>
           line.read('books.findOwners', () =>

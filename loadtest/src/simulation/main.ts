@@ -21,6 +21,9 @@ const { values } = parseArgs({
   },
 });
 
+// Most errors here are faults that were asked for; where they were made is told by their names.
+if (values.seed === undefined) Error.stackTraceLimit = 0;
+
 /** Plays every `step`-th seed from `from` on, until there are no more or time is up. */
 async function play(from: number, until: number, step: number): Promise<Sum> {
   const endMs = Date.now() + Number(values.seconds) * 1_000;

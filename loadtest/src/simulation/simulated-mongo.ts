@@ -107,7 +107,7 @@ export async function* pagesOfSale(
 ): AsyncGenerator<Order[], void> {
   let after = '';
   for (;;) {
-    const page = await line.read('orders page', () => pageOfSale(orders.all(), saleId, after));
+    const page = await line.read('orders page', () => pageOfSale(orders.look(), saleId, after));
     if (page.length === 0) return;
     after = page.at(-1)?.id ?? '';
     yield page;
@@ -120,7 +120,8 @@ export const pageOfSale = (orders: readonly Order[], saleId: string, after: stri
   orders
     .filter((order) => order.saleId === saleId && order.id > after)
     .sort((a, b) => (a.id < b.id ? -1 : 1))
-    .slice(0, pageSize);
+    .slice(0, pageSize)
+    .map((order) => structuredClone(order));
 
 /** Documents with a version in a map; `isTaken` says whether another unique value of one is. */
 export function documentsOver<T extends { id: string; version: number }>(
