@@ -94,7 +94,11 @@ export function startInventoryProcess(shop: Surroundings, life: Life) {
     };
   }
   every(life, 'looks for sales in doubt', 800, async () => {
-    for (const { id } of shop.sales) await rebuildNow(rebuilds, id, { onlyInDoubt: true });
+    const ids = shop.sales.map(({ id }) => id);
+    const states = await ledger.saleStates(ids);
+    for (const [at, id] of ids.entries())
+      if (states[at] === 'fenced' || states[at] === 'unknown_sale')
+        await rebuildNow(rebuilds, id, { onlyInDoubt: true });
   });
 
   const following = { sales, movements, ledger, timedSales, clock, log };

@@ -26,7 +26,7 @@ export interface SimulatedBus {
 }
 
 const largestBatch = 4;
-const pollEveryMs = 60;
+const pollEveryMs = 200;
 const tries = 3;
 
 export function createSimulatedBus(world: World): SimulatedBus {
