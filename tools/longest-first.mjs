@@ -5,28 +5,30 @@ import SequencerModule from '@jest/test-sequencer';
 
 const Sequencer = SequencerModule.default ?? SequencerModule;
 
-/** Files of more than ten seconds or so, the longest first. */
+/**
+ * Files of more than ten seconds or so, the longest first; but files of races, which ask the database
+ * for all that it has, come with others between them that mostly wait.
+ */
 const long = [
   'order-service/test/payment-races.int.test.ts',
-  'order-service/test/refund-races.int.test.ts',
-  'order-service/test/discount-races.int.test.ts',
   'inventory-service/test/audit.int.test.ts',
-  'order-service/test/expiry-races.int.test.ts',
-  'order-service/test/payment-crash.int.test.ts',
   'order-service/test/payments.int.test.ts',
-  'order-service/test/fulfilment-races.int.test.ts',
-  'order-service/test/house-orders.int.test.ts',
+  'order-service/test/refund-races.int.test.ts',
+  'order-service/test/payment-crash.int.test.ts',
   'order-service/test/mongo-trouble.int.test.ts',
   'gateway/test/slow-clients.int.test.ts',
+  'order-service/test/discount-races.int.test.ts',
   'order-service/test/expiry-crash.int.test.ts',
-  'order-service/test/discount-sweep.int.test.ts',
   'order-service/test/slow-provider.int.test.ts',
-  'order-service/test/cart-crash.int.test.ts',
+  'shared/test/ledger-model.int.test.ts',
+  'order-service/test/expiry-races.int.test.ts',
   'order-service/test/ledger-silent.int.test.ts',
   'order-service/test/process-trouble.int.test.ts',
+  'order-service/test/discount-sweep.int.test.ts',
   'order-service/test/fulfilment-crash.int.test.ts',
+  'order-service/test/fulfilment-races.int.test.ts',
   'order-service/test/house-orders-crash.int.test.ts',
-  'shared/test/ledger-model.int.test.ts',
+  'order-service/test/cart-crash.int.test.ts',
   'inventory-service/test/audit-busy.int.test.ts',
   'inventory-service/test/audit-route.int.test.ts',
   'order-service/test/expiry.int.test.ts',
