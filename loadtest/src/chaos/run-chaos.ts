@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '@quicksale/local-stack';
 import { check, type Verdict } from './checker/check.ts';
 import type { Evidence } from './checker/verdict.ts';
-import { startLoad } from './generator.ts';
+import { startLoad, type Load } from './generator.ts';
 import { historyFileIn, saveEvidence } from './evidence-files.ts';
 import { openHistory, type Operation } from './history.ts';
 import type { FaultKind } from './nemesis/fault.ts';
 import { runNemesis, type FaultBudget, type InjectedFault } from './nemesis/nemesis.ts';
 import { awaitRest, endFaults, type Rest } from './quiesce.ts';
-import { openStores } from './read-stores.ts';
+import { openStores, type Stores } from './read-stores.ts';
 import { recoveryTimes } from './recovery.ts';
 import { seededRandom } from './seeded-random.ts';
 import { openShops, type Shop } from './shops.ts';
@@ -56,10 +56,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const random = seededRandom(options.seed);
   const system = await startChaosSystem(options);
   const history = openHistory(historyFileIn(directory));
+  let stores: Stores | undefined;
+  let load: Load | undefined;
   try {
-    const stores = await openStores(system);
+    stores = await openStores(system);
     const shops = await openShops(system, random.fork('shops'));
-    const load = startLoad({ system, history, shops, random: random.fork('load') });
+    load = startLoad({ system, history, shops, random: random.fork('load') });
     await sleep(warmUpMs);
     const startedAt = history.now();
     const faults = await runNemesis({
@@ -87,7 +89,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       openWork: rest.afterMs === undefined ? rest.left : [],
       ...aboutSales(shops),
     };
-    await stores.close();
     saveEvidence(directory, evidence);
     return {
       ...check(evidence),
@@ -98,6 +99,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       recoveryMs: recoveryTimes(history.ended, faults),
     };
   } finally {
+    await load?.stop().catch(() => undefined);
+    await stores?.close();
     await system.stop();
     await history.close();
   }
