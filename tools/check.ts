@@ -17,8 +17,8 @@ const lanes: readonly (readonly Check[])[] = [
       bin('dependency-cruiser/bin/dependency-cruiser.mjs'),
       ['.', '--output-type=err', '--progress=none'],
     ],
+    ['simulation', 'loadtest/src/simulation/main.ts', ['--seeds', '100', '--workers', '1']],
   ],
-  ['simulation', 'loadtest/src/simulation/main.ts', ['--seeds', '100']],
 ];
 
 /** Runs every check and the unit tests; each check counts as one test. */
