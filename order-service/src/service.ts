@@ -52,6 +52,7 @@ import { createMongoRefusals, createRefusalCounts } from './intake/refusal-count
 import { refusalError } from './intake/refusal.ts';
 import { createReserveBatcher } from './intake/reserve-batcher.ts';
 import { createUnrecordedSweep } from './intake/sweep-unrecorded.ts';
+import { patientBus } from './outbox/patient-bus.ts';
 import { createHttpStockArrivals } from './outbox/http-stock-arrivals.ts';
 import { createRelay } from './outbox/relay.ts';
 import { createUnitReleaser, createUnitReturn } from './outbox/release-units.ts';
@@ -232,7 +233,7 @@ export function buildService(
         start: () => checkShardCount(redis, keys),
         stop: async () => undefined,
       },
-      bus,
+      patientBus(bus, log),
       {
         name: 'intake',
         start: async () => undefined,
