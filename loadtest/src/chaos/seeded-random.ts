@@ -1,3 +1,5 @@
+import { mulberry32 } from '../mulberry32.ts';
+
 /** Chance that a seed decides: the same seed draws the same numbers, on every machine. */
 export interface SeededRandom {
   /** In [0, 1). */
@@ -15,15 +17,8 @@ export interface SeededRandom {
   fork(name: string): SeededRandom;
 }
 
-/** mulberry32: small, and good enough to choose who is killed next. */
 export function seededRandom(seed: number): SeededRandom {
-  let state = seed >>> 0;
-  const fraction = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const fraction = mulberry32(seed);
   const integer = (least: number, most: number) =>
     least + Math.floor(fraction() * (most - least + 1));
   const pick = <T>(from: readonly T[]): T => {

@@ -1,4 +1,5 @@
 import type { Random } from '@quicksale/shared/process';
+import { mulberry32 } from '../mulberry32.ts';
 
 /** Chance that is the same again for the same seed. */
 export interface SeededRandom extends Random {
@@ -8,16 +9,9 @@ export interface SeededRandom extends Random {
   pick<T>(all: readonly T[]): T;
 }
 
-/** Mulberry32: 32 bits of state, and far more numbers than a run needs. */
 export function createSeededRandom(seed: number): SeededRandom {
-  let state = seed >>> 0;
+  const fraction = mulberry32(seed);
   let ids = 0;
-  const fraction = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
   const integer = (limit: number) => Math.floor(fraction() * limit);
   return {
     fraction,
