@@ -3,7 +3,7 @@ import { faultKind } from './fault.ts';
 /** SIGTERM to one process after the other; the next one when the last one serves again. */
 export const rollingRestart = faultKind<{ parts: readonly string[] }>({
   name: 'rolling-restart',
-  weight: 1,
+  weight: 0.5,
   stops: 'every process',
   draw: (random, { processes }) => ({ parts: random.shuffled(processes) }),
   describe: ({ parts }) => parts.join(', '),
