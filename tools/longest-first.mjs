@@ -35,6 +35,7 @@ const long = [
   'inventory-service/test/cluster.int.test.ts',
   'shared/test/stock-ledger-faults.int.test.ts',
   'inventory-service/test/admission.int.test.ts',
+  'e2e/chaos.e2e.test.ts',
   'e2e/kill.e2e.test.ts',
   'e2e/repair-table.e2e.test.ts',
   'e2e/audit.e2e.test.ts',

@@ -6,7 +6,7 @@ import { expireHolds } from '../src/expiry/expire-holds.ts';
 import { openHolds, type HeldSale, type HoldFixture } from './hold-fixture.ts';
 
 jest.setTimeout(3_600_000);
-const rounds = Number(process.env.RACE_ROUNDS ?? 300);
+const rounds = Number(process.env.RACE_ROUNDS ?? 100);
 /** Rounds that run at the same time, each on an order of its own. */
 const abreast = 20;
 

@@ -1,4 +1,3 @@
-import { stateOf } from '@quicksale/order-service/src/payments/simulator/simulated-payment.ts';
 import type { Order } from '@quicksale/shared/orders';
 import type { Shop } from './shop.ts';
 
@@ -74,7 +73,7 @@ export function lookAtMoneyAndMail(shop: Shop): void {
 function lookAtMoney({ world, mongo }: Shop, order: Order): void {
   const intents = [...mongo.intents.values()].filter(({ paymentId }) => paymentId === order.id);
   const kept = intents.reduce((sum, intent) => {
-    const isTaken = stateOf(intent, world.now()).status === 'succeeded';
+    const isTaken = intent.attempts.some(({ succeedsAt }) => succeedsAt);
     const back = intent.refunds.reduce((total, { amount }) => total + amount, 0);
     return sum + (isTaken ? intent.amount : 0) - back;
   }, 0);

@@ -60,7 +60,7 @@ export function startOrderProcess(shop: Surroundings, life: Life) {
   const payments: PaymentDeps = {
     ...{ orders, clock, log },
     payments: paymentsOver(line, mongo),
-    provider: providerOver(shop, life),
+    provider: providerOver(shop, life, clock),
     changeOrder: (order, decide) => changeOrder(change, order, decide),
   };
   const repay = async (due: readonly Order[]) => {

@@ -4,6 +4,7 @@ import type {
 } from '@quicksale/order-service/src/payments/payment-provider.ts';
 import type { PaymentEvents } from '@quicksale/order-service/src/payments/payment-store.ts';
 import { createSimulator } from '@quicksale/order-service/src/payments/simulator/simulator.ts';
+import type { Clock } from '@quicksale/shared/process';
 import type { Life } from './scheduler.ts';
 import type { Surroundings } from './surroundings.ts';
 import {
@@ -15,9 +16,9 @@ import {
 
 /**
  * The payment simulator itself, at the other end of a line: a call may be lost on its way there or
- * back. What it keeps, and its clock, are its own.
+ * back. What it keeps is its own; its clock is that of the process that it runs in.
  */
-export function providerOver(shop: Surroundings, life: Life): PaymentProvider {
+export function providerOver(shop: Surroundings, life: Life, clock: Clock): PaymentProvider {
   const { world, mongo } = shop;
   const provider: Life = { name: 'provider', isAlive: true };
   const inside = mongoLine(world, provider);
@@ -43,7 +44,7 @@ export function providerOver(shop: Surroundings, life: Life): PaymentProvider {
     },
     secret: '',
     delays: { delayMs: 1_000, lateMs: 8_000 },
-    clock: world,
+    clock,
     random: world.random,
   });
   const overLine =

@@ -108,6 +108,10 @@ export function createSimulator(deps: SimulatorDeps): PaymentProvider {
       stateNow((await change(id, (one) => cancelled(one, clock.now()))).payment),
 
     refund: async ({ intentId, amount, refundId: id }) => {
+      // Who asks has seen the money; by the clock of this process it may still be on its way.
+      const { payment: seen } = await change(intentId, () => undefined);
+      if (stateNow(seen).status === 'processing')
+        throw unavailable('The payment provider has not got this money yet');
       const { payment } = await change(intentId, (one) =>
         refunded(one, { id, amount }, clock.now()),
       );
