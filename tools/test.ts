@@ -13,14 +13,11 @@ import { runJest, type Tally } from './run-jest.ts';
 const levels = ['unit', 'int', 'e2e'] as const;
 type Level = (typeof levels)[number];
 
-/**
- * Files at a time, also on two cores: most of what they do is to wait. The system tests bring six
- * processes each, and the limits that they wait for are those of people.
- */
+/** Processes of the system tests are heavy: one file at a time. Int files share the servers. */
 const jestArgs: Readonly<Record<Level, readonly string[]>> = {
   unit: [],
-  int: ['--maxWorkers=3', '--testTimeout=30000'],
-  e2e: ['--maxWorkers=2', '--testTimeout=30000'],
+  int: ['--maxWorkers=2', '--testTimeout=30000'],
+  e2e: ['--runInBand', '--testTimeout=30000'],
 };
 
 async function run(): Promise<Tally> {

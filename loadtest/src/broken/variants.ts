@@ -175,6 +175,23 @@ export const variants: readonly BrokenVariant[] = [
     patches: [admitUnchecked, ...fenceNothing],
   },
   {
+    name: 'unit-index-off',
+    breaks: 'MongoDB lets two orders own one unit',
+    expected: ['I2', 'I3'],
+    patches: [
+      {
+        file: 'shared/src/orders/mongo-order-store.ts',
+        find: "      name: 'units_1',\n      unique: true,\n",
+        replace: "      name: 'units_1',\n",
+      },
+      {
+        file: 'shared/src/orders/memory-order-store.ts',
+        find: 'other.units?.some((unit) => order.units?.includes(unit)),',
+        replace: 'order.units?.length === -1,',
+      },
+    ],
+  },
+  {
     name: 'recording-releases-own-hold',
     breaks: 'recording an order that is there already gives its own units back',
     expected: ['I1', 'I2', 'I6'],

@@ -7,12 +7,15 @@ const over = ['FAILED', 'CANCELLED', 'EXPIRED', 'REFUNDED'];
 export function findUnfinished(shop: Shop): string[] {
   const { world, mongo, ledger, bus } = shop;
   const { memory, admitted, runId } = ledger.current();
-  const { sales, due, unrecorded } = memory.state;
+  const { sales, unrecorded } = memory.state;
   const open: string[] = [];
   if ([...admitted.values()].some((run) => run !== runId) || admitted.size === 0)
     open.push('I6: the ledger is not admitted');
+  if (world.underWay > 0) open.push('I6: writes are still to land');
   for (const { id } of shop.sales) {
     const sale = sales.get(id);
+    for (const { orderId, expiresAt } of sale?.holds.values() ?? [])
+      if (expiresAt > 0) open.push(`I10: ${orderId} has a deadline, and is neither paid nor over`);
     if (!sale || sale.settings.fenced) open.push(`I6: the sale ${id} is not open`);
     for (const { productId, lastUnit } of mongo.movements.values())
       if ((sale?.lines.get(productId)?.last ?? 0) < lastUnit && sale?.lines.has(productId))
@@ -20,9 +23,6 @@ export function findUnfinished(shop: Shop): string[] {
   }
   for (const set of unrecorded.values())
     for (const member of set.keys()) open.push(`I6: ${member} is unrecorded`);
-  for (const set of due.values())
-    for (const [member, at] of set)
-      if (at < world.now()) open.push(`I10: ${member} is past its deadline`);
   for (const order of mongo.orders.look()) open.push(...findOpen(order, world.now()));
   for (const payment of mongo.payments.values())
     if (payment.checkAt) open.push(`I11: the payment of ${payment.id} is not at rest`);

@@ -1,6 +1,6 @@
 import type { CatalogueProduct } from '@quicksale/shared/catalogue';
 import { AppError } from '@quicksale/shared/errors';
-import type { Order } from '@quicksale/shared/orders';
+import { creationAnswer, type Order } from '@quicksale/shared/orders';
 import type { Life } from './scheduler.ts';
 import type { Shop } from './shop.ts';
 
@@ -18,19 +18,34 @@ export interface Acknowledged {
   order: Order;
   /** Of a fast sale: told before MongoDB has it. */
   isFast: boolean;
-  atStep: number;
+  /** The answer, byte for byte. */
+  answer: string;
+}
+
+/** Something else that somebody was told to be done. */
+export interface Told {
+  what: 'cancelled' | 'paid' | 'refunded' | 'PROCESSING' | 'SHIPPED' | 'restocked' | 'written off';
+  /** The order, or the merchant's operation. */
+  id: string;
+  /** Of a cancel: the digest of its key. */
+  digest?: string;
 }
 
 /** What everybody outside has seen: the invariants compare it with the stores. */
 export interface History {
   attempts: Map<string, Attempt>;
   acknowledged: Acknowledged[];
+  told: Told[];
+  /** Answers that contradict what was said before. */
+  contradictions: { orderId: string; what: string }[];
   counts: Map<string, number>;
 }
 
 export const openHistory = (): History => ({
   attempts: new Map(),
   acknowledged: [],
+  told: [],
+  contradictions: [],
   counts: new Map(),
 });
 
@@ -52,6 +67,7 @@ export async function buy(
 
   async function once(attempt: Attempt): Promise<string> {
     const { saleId, key, items } = attempt;
+    const before = history.acknowledged.find((one) => one.attempt === attempt);
     try {
       const result = await shop.askOrders(life, (one) =>
         one.placeOrder({ userId, key, route: 'POST /api/orders', body: { items: [...items] } }),
@@ -60,7 +76,14 @@ export async function buy(
       if (result.status === 'created') {
         const isFast = shop.sales.find(({ id }) => id === saleId)?.durability === 'fast';
         const { order } = result;
-        history.acknowledged.push({ attempt, order, isFast, atStep: world.steps() });
+        const answer = String(creationAnswer(order));
+        if (before && before.answer !== answer)
+          history.contradictions.push({ orderId: before.order.id, what: 'I3: another answer' });
+        history.acknowledged.push({ attempt, order, isFast, answer });
+      } else if (before && !isOpen(result.status)) {
+        // Whoever has an order is told of it for ever, and never "sold out" or the like.
+        const what = `I12: told "${result.status}"`;
+        history.contradictions.push({ orderId: before.order.id, what });
       }
       return result.status;
     } catch (error) {
@@ -77,25 +100,38 @@ export async function buy(
       const answers = await Promise.all(Array.from({ length: twins }, () => once(attempt)));
       if (answers.includes('created'))
         return history.acknowledged.findLast((one) => one.attempt === attempt)?.order;
-      const isOpen = [
-        'unknown',
-        'not_recorded',
-        'in_doubt',
-        'fenced',
-        'not_admitted',
-        'unknown_sale',
-      ];
-      if (!answers.some((answer) => isOpen.includes(answer))) return undefined;
+      if (!answers.some(isOpen)) return undefined;
       await world.sleep(life, random.integer(600));
     }
     return undefined;
   }
 
-  async function quietly(what: string, work: () => Promise<{ status: string }>): Promise<void> {
+  async function quietly(
+    what: string,
+    told: Told,
+    work: () => Promise<{ status: string }>,
+  ): Promise<void> {
     try {
-      count(`${what} ${(await work()).status}`);
+      const { status } = await work();
+      count(`${what} ${status}`);
+      if (['cancelled', 'paid', 'refunded', 'done'].includes(status)) history.told.push(told);
     } catch {
       count(`${what} unknown`);
+    }
+  }
+
+  /** The same key with another body is nobody's order. */
+  async function askOtherwise({ key, items: asked }: Attempt, orderId: string): Promise<void> {
+    const items = asked.map((item) => ({ ...item, quantity: item.quantity + 1 }));
+    try {
+      const { status } = await shop.askOrders(life, (one) =>
+        one.placeOrder({ userId, key, route: 'POST /api/orders', body: { items } }),
+      );
+      count(`other body ${status}`);
+      const what = 'I3: another body was taken under its key';
+      if (status === 'created') history.contradictions.push({ orderId, what });
+    } catch {
+      count('other body unknown');
     }
   }
 
@@ -105,7 +141,7 @@ export async function buy(
     const pay = () => {
       const digest = `${userId} pay ${random.integer(2)}`;
       const token = random.pick(tokens);
-      return quietly('pay', () =>
+      return quietly('pay', { what: 'paid', id: orderId }, () =>
         shop.askOrders(life, (one) => one.pay(userId, orderId, digest, token)),
       );
     };
@@ -113,7 +149,7 @@ export async function buy(
       const [item] = placed.items;
       const units = isAll || !item ? undefined : [{ productId: item.productId, quantity: 1 }];
       const digest = `${userId} ${orderId} cancel ${isAll}`;
-      return quietly('cancel', () =>
+      return quietly('cancel', { what: 'cancelled', id: orderId, digest }, () =>
         shop.askOrders(life, (one) =>
           one.cancelOrder({ userId, orderId, digest, fingerprint: 'f', ...(units && { units }) }),
         ),
@@ -122,19 +158,21 @@ export async function buy(
     const merchant = { role: 'ADMIN', userId: 'merchant' } as const;
     const fulfil = async () => {
       for (const status of ['PROCESSING', 'SHIPPED'] as const)
-        await quietly(status, () =>
+        await quietly(status, { what: status, id: orderId }, () =>
           shop.askOrders(life, (one) =>
             one.updateStatus(merchant, { orderId, status, check: () => undefined }),
           ),
         );
     };
     const refund = () =>
-      quietly('refund', () =>
+      quietly('refund', { what: 'refunded', id: orderId }, () =>
         shop.askOrders(life, (one) =>
           one.refund({ paymentId: orderId, reason: 'asked', by: 'support', digest: `r${orderId}` }),
         ),
       );
     const deeds: (() => Promise<void>)[] = [];
+    const own = history.acknowledged.findLast(({ order: { id } }) => id === orderId);
+    if (own && random.isLikely(0.2)) deeds.push(() => askOtherwise(own.attempt, orderId));
     if (placed.expiresAt && random.isLikely(0.8)) deeds.push(pay);
     if (placed.expiresAt && random.isLikely(0.3)) deeds.push(pay);
     if (random.isLikely(0.3)) deeds.push(() => cancel(true));
@@ -177,6 +215,12 @@ export async function buy(
     await once(attempt);
   }
 }
+
+/** It may be an order yet, or has to be asked again. */
+const isOpen = (status: string) =>
+  ['unknown', 'not_recorded', 'in_doubt', 'fenced', 'not_admitted', 'unknown_sale'].includes(
+    status,
+  );
 
 const tokens = [
   'sim_ok',

@@ -36,6 +36,8 @@ export async function keepHouse(
             }),
       );
       history.counts.set(outcome, (history.counts.get(outcome) ?? 0) + 1);
+      if (outcome === 'restocked') history.told.push({ what: 'restocked', id: operationId });
+      if (outcome === 'house done') history.told.push({ what: 'written off', id: operationId });
       if (['restocked', 'house done', 'house sold_out'].includes(outcome)) break;
       await world.sleep(life, random.integer(800));
     }

@@ -10,6 +10,7 @@ import { brewTrouble, type Trouble } from './trouble.ts';
 import { openShop, type Shop } from './shop.ts';
 import { createSimulatedLedger } from './simulated-ledger.ts';
 import { watchAnswers } from './watch-answers.ts';
+import { lookAtWords } from './words.ts';
 import { createWorld, type World } from './world.ts';
 
 /** What one history came to. */
@@ -52,10 +53,11 @@ export async function runSeed(seed: number, write?: (line: string) => void): Pro
     trouble.maybe();
     look();
   }
-  const settledMs = isBroken() ? 0 : await settle(shop, trouble, look);
+  const settledMs = isBroken() ? 0 : await settle(shop, invariants, trouble, look);
   if (!isBroken()) {
     invariants.lookAtRest();
     lookAtMoneyAndMail(shop);
+    lookAtWords(shop, history, invariants);
   }
   const counts = Object.fromEntries([...history.counts, ...trouble.counts, ...shop.repairs]);
   const { violations } = world;
@@ -67,7 +69,12 @@ export async function runSeed(seed: number, write?: (line: string) => void): Pro
 }
 
 /** Faults stop; resolves to how long it took until nothing was left to do. */
-async function settle(shop: Shop, trouble: Trouble, look: () => void): Promise<number> {
+async function settle(
+  shop: Shop,
+  invariants: Invariants,
+  trouble: Trouble,
+  look: () => void,
+): Promise<number> {
   const { world } = shop;
   trouble.stop();
   const fromMs = world.now();
@@ -78,7 +85,7 @@ async function settle(shop: Shop, trouble: Trouble, look: () => void): Promise<n
       look();
     }
     if (world.violations.length > 0) return 0;
-    const unfinished = findUnfinished(shop);
+    const unfinished = [...findUnfinished(shop), ...invariants.findDrift()];
     if (unfinished.length === 0) return world.now() - fromMs;
     if (world.now() - fromMs < patienceMs + shop.mostSkewMs) continue;
     for (const what of unfinished) world.violate(what);

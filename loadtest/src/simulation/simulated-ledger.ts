@@ -56,7 +56,12 @@ export interface ConnectedLedger {
 }
 
 /** Hears of every answer to an order, at the instant at which it is decided. */
-export type Witness = (saleId: string, request: ReserveRequest, reply: ReserveReply) => void;
+export type Witness = (
+  saleId: string,
+  request: ReserveRequest,
+  reply: ReserveReply,
+  server: LedgerServer,
+) => void;
 
 const longestReconnectMs = 400;
 
@@ -111,7 +116,7 @@ export function createSimulatedLedger(
       reads: boolean,
     ): Promise<T> {
       return world.call({
-        ...{ life, store: 'ledger', name: `ledger.${name}`, reads },
+        ...{ life, store: 'ledger', name: `ledger.${name}`, reads, mayBeLate: !reads },
         effect: () => {
           const { server, isOpen } = connection;
           if (!isOpen || !server.isUp) throw unavailable('The stock ledger is not reachable');
@@ -144,7 +149,9 @@ export function createSimulatedLedger(
           shardOf(saleId),
           (memory): ReserveReply[] => {
             const replies = memory.reserve(saleId, requests, recorded);
-            replies.forEach((reply, at) => witness(saleId, requests[at] as ReserveRequest, reply));
+            replies.forEach((reply, at) =>
+              witness(saleId, requests[at] as ReserveRequest, reply, connection.server),
+            );
             return replies;
           },
           each(requests, { status: no }),
@@ -245,7 +252,7 @@ export function createSimulatedLedger(
       backup = undefined;
       world.isChanged = true;
       for (const connection of connections)
-        world.after(random.integer(2_000), 'a connection leaves the old primary', () =>
+        world.after(random.integer(5_000), 'a connection leaves the old primary', () =>
           reconnect(connection),
         );
       return true;

@@ -50,7 +50,10 @@ export function providerOver(shop: Surroundings, life: Life, clock: Clock): Paym
   const overLine =
     <A extends unknown[], R>(name: string, ask: (...given: A) => Promise<R>) =>
     (...given: A) =>
-      world.call({ life, store: 'http', name: `provider.${name}`, effect: () => ask(...given) });
+      world.call({
+        ...{ life, store: 'http', name: `provider.${name}`, mayBeLate: true },
+        effect: () => ask(...given),
+      });
   return {
     ...simulator,
     createIntent: overLine('createIntent', simulator.createIntent),

@@ -29,8 +29,9 @@ export function brewTrouble(shop: Shop, invariants: Invariants): Trouble {
   const counts = new Map<string, number>();
   const endsMs = world.now() + 1_500 + random.integer(longestMs);
   world.weather = random.pick(weathers);
-  const perStep = random.pick([0, 0.002, 0.006, 0.015]);
-  const losesLedger = random.isLikely(0.35);
+  // A third of the histories is about the ledger.
+  const losesLedger = random.isLikely(0.34);
+  const perStep = random.pick(losesLedger ? [0.006, 0.015] : [0, 0.002, 0.006, 0.015]);
   let hasStopped = false;
 
   const goAway = (store: Store) => {
@@ -60,8 +61,11 @@ export function brewTrouble(shop: Shop, invariants: Invariants): Trouble {
       }),
     'ledger fails over': () => lose(ledger.failOver, 'all'),
   };
-  const kinds = { ...gentle, ...(losesLedger && cruel) };
-  const names = Object.keys(kinds);
+  const kinds = { ...gentle, ...cruel };
+  const draw = () => {
+    if (losesLedger && random.isLikely(0.4)) return random.pick(Object.keys(cruel));
+    return random.isLikely(0.4) ? 'kill' : random.pick(Object.keys(gentle));
+  };
 
   function stop(): void {
     if (hasStopped) return;
@@ -77,9 +81,9 @@ export function brewTrouble(shop: Shop, invariants: Invariants): Trouble {
     maybe: () => {
       if (hasStopped) return;
       if (world.now() >= endsMs) return stop();
-      if (losesLedger && random.isLikely(0.004)) ledger.backUp();
+      if (losesLedger && random.isLikely(0.02)) ledger.backUp();
       if (!random.isLikely(perStep)) return;
-      const name = random.isLikely(0.4) ? 'kill' : random.pick(names);
+      const name = draw();
       world.trace(`TROUBLE ${name}`);
       counts.set(name, (counts.get(name) ?? 0) + 1);
       kinds[name as keyof typeof kinds]?.();

@@ -11,7 +11,7 @@ export function watchAnswers(
 ): { note: Witness } {
   const { world, mongo, sales } = shop;
   return {
-    note: (saleId, request, reply) => {
+    note: (saleId, request, reply, server) => {
       const sale = sales.find(({ id }) => id === saleId);
       if (!sale || request.kind !== 'order') return;
       if (reply.status === 'reserved') {
@@ -20,11 +20,12 @@ export function watchAnswers(
           world.violate(`I13: ${request.orderId} was taken while the sale was not open`);
       }
       if (reply.status !== 'sold_out') return;
-      for (const { productId, available } of reply.products) {
-        const wanted = request.items.find((item) => item.productId === productId)?.quantity ?? 0;
-        if (available >= wanted)
-          world.violate(`I13: sold out, though ${available} of ${productId} were there`);
-      }
+      const lines = server.memory.state.sales.get(saleId)?.lines;
+      const isThere = request.items.every(
+        ({ productId, quantity }) => (lines?.get(productId)?.available ?? 0) >= quantity,
+      );
+      if (isThere)
+        world.violate(`I13: ${request.orderId} was told "sold out", and all of it is there`);
       const named = mongo.orders
         .look()
         .find(({ idempotencyDigest, units }) => idempotencyDigest === request.digest && units);
