@@ -14,6 +14,8 @@ export interface Invariants {
    * server that was replaced went on working for a while.
    */
   doubtLedger(lost: LedgerServer, inFlight: 'known' | 'all'): void;
+  /** The ledger has lost data in this history: then a promise of a `fast` sale may be lost with it. */
+  hasLost(): boolean;
   /** Whether an order, or a buyer in a sale, had something in flight when the ledger was lost. */
   isExcused(who: string): boolean;
   /** Where ledger and MongoDB still differ, now that the faults are over; nothing when all is mended. */
@@ -70,7 +72,7 @@ export function createInvariants(shop: Shop, history: History): Invariants {
       lookAtSteps(order);
       const name = attemptName({ userId: order.userId, key: order.idempotencyKey });
       const twin = keys.get(name);
-      const isNewKey = isFast(order.saleId) && (isExcused(order.id) || isExcused(twin ?? ''));
+      const isNewKey = isFast(order.saleId) && hasLost;
       if (twin && !isNewKey) violate(`I3: ${twin} and ${order.id} are orders of one key`);
       keys.set(name, order.id);
       if (order.kind === 'house') continue;
@@ -107,7 +109,7 @@ export function createInvariants(shop: Shop, history: History): Invariants {
   function lookAtPromises(byId: ReadonlyMap<string, Order>, isAtRest: boolean): void {
     for (const one of history.acknowledged) {
       const order = byId.get(one.order.id);
-      if (one.isFast && isExcused(one.order.id) && (!order || order.status === 'FAILED')) {
+      if (one.isFast && hasLost && (!order || order.status === 'FAILED')) {
         excused += Number(isAtRest);
         continue;
       }
@@ -280,6 +282,7 @@ export function createInvariants(shop: Shop, history: History): Invariants {
         for (const { orderId, userId } of holds.values())
           if (!known.has(orderId)) inFlight.add(orderId).add(`${saleId} ${userId}`);
     },
+    hasLost: () => hasLost,
     isExcused,
     findDrift: () => {
       const found: string[] = [];
