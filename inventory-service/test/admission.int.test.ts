@@ -159,6 +159,19 @@ describe('admission', () => {
     }
   });
 
+  it('settings that are older than those that were put fence their sale', async () => {
+    const { client } = fixture.connection;
+    const { sale } = fixture.keys.sale(saleId);
+    const before = await client.dumpBuffer(sale);
+    await post('SECOND', saleId).expect(201);
+    await checkAgain();
+    expect(await fixture.ledger.snapshot(saleId)).toMatchObject({ fenced: false });
+    if (before) await client.restore(sale, 0, before, 'REPLACE');
+    await checkAgain();
+    expect(await fixture.ledger.snapshot(saleId)).toMatchObject({ fenced: true });
+    expect(errorsOf(saleId)).toHaveLength(1);
+  });
+
   it('is refused with another number of shards', async () => {
     const { client } = fixture.connection;
     await client.set(fixture.keys.shardCount, '16');

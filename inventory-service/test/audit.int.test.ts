@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mongo as driver } from 'mongoose';
 import request from 'supertest';
 import type { Order } from '@quicksale/shared/orders';
@@ -138,6 +139,12 @@ const cases: Case[] = [
     mended: isFenced,
   },
   {
+    name: 'settings, an older version',
+    make: () => redis().hset(keysOf().sale, 'settingsVersion', 0),
+    alarm: () => ({ drift: 'settings-lost' }),
+    mended: isFenced,
+  },
+  {
     name: 'a held unit, free as well',
     make: () =>
       redis()
@@ -229,6 +236,23 @@ describe('the auditor', () => {
     // What was mended is over, and what is fenced is not judged.
     await eventually(async () => expect(await metric('quicksale_stock_drift_units')).toBe(0));
     expect(await metric('quicksale_oversold_units_total')).toBe(0);
+  });
+
+  it('looks again at a sale that stands still once newer settings of it were put', async () => {
+    saleId = objectId();
+    const settings = { opensAtMs: 0, closesAtMs: 0, perBuyerLimit: 0, holdMs: 0, products: [] };
+    await fixture.ledger.putSale(
+      { saleId, ...settings, settingsVersion: 1, state: 'live', durability: 'safe' },
+      true,
+    );
+    const sales = fixture.mongo.db().collection<{ _id: string }>('sales');
+    await sales.insertOne({ _id: saleId, ...{ kind: 'standing', ledgerReady: true } });
+    // The list of sales is read every 2 s.
+    await sleep(2_500);
+    await walks(3);
+    await sales.updateOne({ _id: saleId }, { $set: { putVersion: 2 } });
+    await eventually(() => expect(alarms()).toMatchObject([{ drift: 'settings-lost' }]), 30_000);
+    await eventually(isFenced);
   });
 
   it('does not judge a fenced sale', async () => {

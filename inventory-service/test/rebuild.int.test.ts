@@ -153,6 +153,19 @@ async function deleteKeys(): Promise<void> {
   for (const key of keysOfSale()) await clientOf().del(key);
 }
 
+const dumpKeys = () => Promise.all(keysOfSale().map((key) => clientOf().dumpBuffer(key)));
+
+/** In one step: a sale that is away for a moment is itself a sign. */
+async function setBack(before: readonly (Buffer | null)[]): Promise<void> {
+  const restoring = clientOf().multi();
+  for (const [index, key] of keysOfSale().entries()) {
+    restoring.del(key);
+    const dump = before[index];
+    if (dump) restoring.restore(key, 0, dump);
+  }
+  await restoring.exec();
+}
+
 describe('a sale whose ledger', () => {
   it('lost all keys is back by itself, and sells on', async () => {
     const placed = [];
@@ -181,16 +194,9 @@ describe('a sale whose ledger', () => {
 
   it('was set back, or has lost single records, is right again', async () => {
     const early = await placeOrder(fixture, saleId, productId, 3);
-    const before = await Promise.all(keysOfSale().map((key) => clientOf().dumpBuffer(key)));
+    const before = await dumpKeys();
     const late = await placeOrder(fixture, saleId, productId, 3);
-    // In one step: a sale that is away for a moment is itself a sign.
-    const setBack = clientOf().multi();
-    for (const [index, key] of keysOfSale().entries()) {
-      setBack.del(key);
-      const dump = before[index];
-      if (dump) setBack.restore(key, 0, dump);
-    }
-    await setBack.exec();
+    await setBack(before);
     // The sign: an order is announced of which there is no record.
     await fixture.bus.publish([orderCreatedEvent(late)]);
     await eventually(async () => {
@@ -205,6 +211,19 @@ describe('a sale whose ledger', () => {
     await fixture.ledger.fence(saleId, 2);
     await untilLive();
     await expectBalanced();
+  });
+
+  it('was set back over a new product sells it again, at its price', async () => {
+    const before = await dumpKeys();
+    const { body } = await post('/api/inventory/products', { ...newProduct, sku: 'T', price: 7 });
+    const later = String(body.product._id);
+    await setBack(before);
+    // As after the restart by which a ledger is set back.
+    await clientOf().del(fixture.keys.sale(saleId).admitted);
+    await eventually(async () => {
+      const order = await placeOrder(fixture, saleId, later);
+      expect(order.totalAmount).toBe(700);
+    }, 10_000);
   });
 
   it('lost all keys has its orders at the price they were made at', async () => {

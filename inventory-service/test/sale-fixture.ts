@@ -114,7 +114,7 @@ export function createSaleWorld() {
         standing.set(id, { ...sale, settingsVersion: sale.settingsVersion + 1 });
         return { id, kind: 'standing', ...sale, settingsVersion: sale.settingsVersion + 1 };
       },
-      markLedgerReady: async (id) => {
+      markPut: async (id) => {
         const sale = standing.get(id);
         if (sale) sale.ledgerReady = true;
       },
@@ -255,7 +255,7 @@ export function createSaleWorld() {
         },
         !sale.ledgerReady,
       );
-      await ports.sales.markLedgerReady(merchantId);
+      await ports.sales.markPut(merchantId, 1);
       await ports.movements.append({
         id: `${id}:initial`,
         saleId: merchantId,

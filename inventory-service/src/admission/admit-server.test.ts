@@ -19,6 +19,7 @@ let calls: string[];
 let admitted: string;
 let ready: string[];
 let unknown: string[];
+let outdated: string[];
 let pieces: OwningOrder[][];
 let missing: { records: string[]; keys: string[] };
 let released: string[];
@@ -27,7 +28,7 @@ let away: boolean;
 
 beforeEach(() => {
   [calls, admitted, away] = [[], 'old', false];
-  [ready, unknown, pieces, released, forSale] = [[], [], [], [], []];
+  [ready, unknown, outdated, pieces, released, forSale] = [[], [], [], [], [], []];
   missing = { records: [], keys: [] };
 });
 
@@ -40,7 +41,7 @@ const deps: AdmitDeps = {
   sales: {
     listLedgerReady: async () => {
       if (away) throw unavailable('away');
-      return ready;
+      return ready.map((saleId) => ({ saleId, putVersion: 1 }));
     },
   },
   recentOrders: {
@@ -60,7 +61,11 @@ const deps: AdmitDeps = {
       calls.push(`admit ${runs.map(({ shard }) => shard).join()}`);
       admitted = String(runs[0]?.runId);
     },
-    findUnknown: async (saleIds) => saleIds.filter((saleId) => unknown.includes(saleId)),
+    findForgotten: async (sales) => {
+      const among = (ids: readonly string[]) =>
+        sales.map(({ saleId }) => saleId).filter((saleId) => ids.includes(saleId));
+      return { unknown: among(unknown), outdated: among(outdated) };
+    },
     findMissing: async (orders) => {
       calls.push(`check ${orders.map(({ id }) => id).join()}`);
       return { records: among(orders, missing.records), keys: among(orders, missing.keys) };
@@ -131,6 +136,15 @@ describe('admitServer', () => {
     expect(await admitServer(deps)).toBe(true);
     expect(calls).toContain('forSale 1,2');
     expect(calls).toContain('fence b');
+  });
+
+  it('closes a sale whose settings were put again since, and each once', async () => {
+    ready = ['a', 'b', 'checked'];
+    outdated = ['a', 'checked'];
+    pieces = [[order('1', 'a')]];
+    missing = { records: ['1'], keys: [] };
+    expect(await admitServer(deps)).toBe(true);
+    expect(calls).toContain('fence a');
   });
 
   it('admits nothing while MongoDB is away', async () => {

@@ -32,17 +32,26 @@ export async function admitServer(deps: AdmitDeps): Promise<boolean> {
   const isConcerned = (saleId: string) => shards.has(server.shardOf(saleId));
 
   // An unknown sale needs no fence: every script refuses it.
-  const readySales = (await deps.sales.listLedgerReady()).filter(isConcerned);
-  const lostSales = await server.findUnknown(readySales);
+  const readySales = (await deps.sales.listLedgerReady()).filter(({ saleId }) =>
+    isConcerned(saleId),
+  );
+  const { unknown: lostSales, outdated } = await server.findForgotten(readySales);
   const lost = new Set(lostSales);
   for (const saleId of lostSales)
     log.error({ saleId }, 'the ledger does not know a sale that it knew; it needs a rebuild');
+  // It would sell at an old price, or in a pause, or refuse a product that came since.
+  for (const saleId of outdated)
+    log.error(
+      { saleId },
+      'the ledger lost settings of a sale; the sale is fenced and needs a rebuild',
+    );
 
   const { orders, lostOrders, restoredKeys } = await checkOrders(
     deps,
     (saleId) => isConcerned(saleId) && !lost.has(saleId),
   );
-  await server.fence([...lostOrders.keys()]);
+  const fenced = new Set([...outdated, ...lostOrders.keys()]);
+  await server.fence([...fenced]);
   for (const [saleId, missing] of lostOrders)
     log.error(
       { saleId, missing },
@@ -58,7 +67,7 @@ export async function admitServer(deps: AdmitDeps): Promise<boolean> {
       orders,
       restoredKeys,
       lostSales: lost.size,
-      fencedSales: lostOrders.size,
+      fencedSales: fenced.size,
       elapsedMs: deps.clock.now() - startedMs,
     },
     'admitted the ledger server',

@@ -1,3 +1,4 @@
+import type { ReadySale } from '../sales/sale-store.ts';
 import type { OwningOrder } from './recent-orders.ts';
 
 /** A shard, and the run of the server that has it at present; a restart has another run id. */
@@ -19,8 +20,8 @@ export interface LedgerServer {
   findUnchecked(): Promise<ShardRun[]>;
   shardOf(saleId: string): number;
   admit(runs: readonly ShardRun[]): Promise<void>;
-  /** Those of the sales that the ledger does not know. */
-  findUnknown(saleIds: readonly string[]): Promise<string[]>;
+  /** Those of the sales that the ledger does not know, and those whose settings are older than put. */
+  findForgotten(sales: readonly ReadySale[]): Promise<{ unknown: string[]; outdated: string[] }>;
   /** Those of the orders that have no record, and those that have no idempotency key. */
   findMissing(
     orders: readonly OwningOrder[],

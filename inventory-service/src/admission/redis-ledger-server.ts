@@ -51,11 +51,18 @@ export function createRedisLedgerServer(servers: RedisServers, keys: LedgerKeys)
       await ask(runs.map(({ shard, runId }) => ['set', keys.admitted(shard), runId]));
     },
 
-    findUnknown: async (saleIds) => {
-      const known = await ask(
-        saleIds.map((saleId) => ['hexists', keys.sale(saleId).sale, 'epoch']),
+    findForgotten: async (sales) => {
+      const found = await ask(
+        sales.map(({ saleId }) => ['hmget', keys.sale(saleId).sale, 'epoch', 'settingsVersion']),
       );
-      return saleIds.filter((_, index) => known[index] !== 1);
+      const unknown: string[] = [];
+      const outdated: string[] = [];
+      sales.forEach(({ saleId, putVersion }, index) => {
+        const [epoch, version] = found[index] as (string | null)[];
+        if (!epoch) unknown.push(saleId);
+        else if (Number(version) < putVersion) outdated.push(saleId);
+      });
+      return { unknown, outdated };
     },
 
     findMissing: async (orders) => {

@@ -6,7 +6,7 @@ import type { SaleCounters } from './ledger-books.ts';
 const saleId = 'a'.repeat(24);
 const at = new Date('2026-01-01T00:00:00Z');
 const counters: SaleCounters = {
-  ...{ epoch: 1, nowMs: 0, records: 0, perBuyerLimit: 0 },
+  ...{ epoch: 1, nowMs: 0, records: 0, settingsVersion: 1, perBuyerLimit: 0 },
   products: new Map([['p', { last: 9, next: 1, available: 9, held: 0, gone: 0, free: 0 }]]),
 };
 

@@ -42,6 +42,8 @@ interface Watched {
   /** Nothing is looked at before. */
   restUntilMs: number;
   walkedMs: number;
+  /** The settings version that the ledger was given at least. */
+  putVersion: number;
   /** The counters after the last walk, when it found nothing. */
   quiet?: string;
   /** Drifts that were found last, by key, with when each was found first. */
@@ -64,16 +66,18 @@ export function createAuditor(deps: AuditorDeps): () => Promise<void> {
 
   async function listSales(): Promise<void> {
     if (clock.now() - listedMs < listEveryMs) return;
-    const saleIds = new Set(await deps.sales.listLedgerReady());
-    for (const saleId of saleIds)
-      if (!watched.has(saleId))
-        watched.set(saleId, {
-          restUntilMs: 0,
-          walkedMs: -Infinity,
-          drifts: new Map(),
-          alarmed: new Set(),
-          figures: nothing,
-        });
+    const ready = await deps.sales.listLedgerReady();
+    for (const { saleId, putVersion } of ready) {
+      const sale = watched.get(saleId) ?? {
+        restUntilMs: 0,
+        walkedMs: -Infinity,
+        drifts: new Map(),
+        alarmed: new Set(),
+        figures: nothing,
+      };
+      watched.set(saleId, Object.assign(sale, { putVersion }));
+    }
+    const saleIds = new Set(ready.map(({ saleId }) => saleId));
     for (const saleId of watched.keys()) if (!saleIds.has(saleId)) watched.delete(saleId);
     listedMs = clock.now();
   }
@@ -85,7 +89,10 @@ export function createAuditor(deps: AuditorDeps): () => Promise<void> {
     if (nowMs - sale.walkedMs >= stillRestMs || sale.quiet === undefined) return true;
     const counters = await deps.ledger.readCounters(saleId);
     const isStill =
-      typeof counters !== 'string' && counters.records === 0 && sale.quiet === asText(counters);
+      typeof counters !== 'string' &&
+      counters.records === 0 &&
+      counters.settingsVersion >= sale.putVersion &&
+      sale.quiet === asText(counters);
     if (isStill) sale.restUntilMs = nowMs + restMs;
     return !isStill;
   }
@@ -150,8 +157,11 @@ export function createAuditor(deps: AuditorDeps): () => Promise<void> {
     }
     const { counters, overdueHolds, buyersOverLimit } = audit;
     const nowMs = clock.now();
+    const drifts: Drift[] = [...audit.drifts];
+    // Versions in the ledger only rise, and this one was read later than the other.
+    if (counters.settingsVersion < sale.putVersion) drifts.push({ kind: 'settings-lost', saleId });
     const all = new Map(
-      audit.drifts.map((drift) => {
+      drifts.map((drift) => {
         const key = driftKey(drift);
         return [key, { drift, sinceMs: sale.drifts.get(key)?.sinceMs ?? nowMs }] as const;
       }),
@@ -233,7 +243,8 @@ const nothing: SaleFigures = {
 };
 
 /** What the documents prove about the ledger; a rebuild cures it, as often as it comes. */
-const isSign = (kind: Drift['kind']) => kind === 'unit-not-held' || kind === 'gone-too-low';
+const isSign = (kind: Drift['kind']) =>
+  kind === 'unit-not-held' || kind === 'gone-too-low' || kind === 'settings-lost';
 
-const asText = ({ epoch, records, products }: SaleCounters) =>
-  JSON.stringify([epoch, records, ...products]);
+const asText = ({ epoch, records, settingsVersion, products }: SaleCounters) =>
+  JSON.stringify([epoch, records, settingsVersion, ...products]);

@@ -26,6 +26,8 @@ export const driftKinds = {
   'available-wrong': 'fence',
   /** The count of units with a deadline is not that of the records. */
   'held-wrong': 'fence',
+  /** Settings older than those that were put. */
+  'settings-lost': 'fence',
   /** The ledger has units that no movement brought. */
   'last-too-high': 'fence',
   /** The ledger lacks units that a movement brought; the movement runner raises them. */

@@ -14,6 +14,7 @@ export interface SaleCounters {
   /** The ledger's time. */
   nowMs: number;
   records: number;
+  settingsVersion: number;
   /** Units that a buyer may own; 0: any number. */
   perBuyerLimit: number;
   products: ReadonlyMap<string, BookedProduct>;

@@ -7,6 +7,8 @@ const recordsPerPiece = 500;
 const unitsPerPiece = 5_000;
 const counterNames = ['last', 'next', 'available', 'held', 'gone'] as const;
 
+const settings = ['perBuyerLimit', 'settingsVersion'] as const;
+
 type Command = readonly [name: string, ...args: (string | number)[]];
 
 export function createRedisLedgerBooks(servers: RedisServers, keys: LedgerKeys): LedgerBooks {
@@ -28,7 +30,7 @@ export function createRedisLedgerBooks(servers: RedisServers, keys: LedgerKeys):
   /** What says whether the sale can be judged, before and within each transaction. */
   const state = (saleId: string): Command[] => [
     ['get', keys.sale(saleId).admitted],
-    ['hmget', keys.sale(saleId).sale, 'epoch', 'fenced', 'perBuyerLimit'],
+    ['hmget', keys.sale(saleId).sale, 'epoch', 'fenced', ...settings],
   ];
   const runOf = (saleId: string) => servers.serverOf(keys.sale(saleId).sale).runId();
 
@@ -64,11 +66,13 @@ export function createRedisLedgerBooks(servers: RedisServers, keys: LedgerKeys):
       const epoch = judge(runId, admitted, sale);
       if (typeof epoch === 'string') return epoch;
       const [seconds, microseconds] = time as [string, string];
+      const [, , perBuyerLimit, settingsVersion] = sale as (string | null)[];
       return {
         epoch,
         nowMs: Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000),
         records: Number(records),
-        perBuyerLimit: Number((sale as (string | null)[])[2] ?? 0),
+        perBuyerLimit: Number(perBuyerLimit ?? 0),
+        settingsVersion: Number(settingsVersion ?? 0),
         products: new Map(
           productIds.flatMap((id, index): [string, BookedProduct][] => {
             const line = readLine(lines, id);

@@ -46,7 +46,7 @@ const deps = {
       settingsVersion: 1,
       ledgerReady: true,
     }),
-    markLedgerReady: async () => undefined,
+    markPut: async () => undefined,
     listLedgerReady: async () => [],
   },
   movements: { insert: async () => undefined },

@@ -59,7 +59,7 @@ const deps: FinishDeps = {
       calls.push('version');
       return { id, kind: 'standing', settingsVersion: 4, ledgerReady };
     },
-    markLedgerReady: async () => void calls.push('ready'),
+    markPut: async (_, version) => void calls.push(`ready ${version}`),
     listLedgerReady: async () => [],
   },
   movements: { insert: async ({ id, lastUnit }) => void calls.push(`${id} ${lastUnit}`) },
@@ -89,7 +89,7 @@ describe('finishProduct', () => {
       'version',
       'prices',
       'put',
-      'ready',
+      'ready 4',
       'p-m:initial 3',
       'raise 3',
       'finished p-m',
@@ -106,7 +106,6 @@ describe('finishProduct', () => {
     ledgerReady = true;
     await finishProduct(deps, productOf('m', 0));
     expect(put[0]?.create).toBe(false);
-    expect(calls).not.toContain('ready');
     // No units, no movement; the line is made all the same.
     expect(calls.slice(-2)).toEqual(['raise 0', 'finished p-m']);
   });

@@ -78,7 +78,7 @@ const deps: RunRebuildsDeps = {
     noteStopped: () => undefined,
     noteInDoubt: () => undefined,
   },
-  sales: { find: async () => undefined, listLedgerReady: async () => [saleId] },
+  sales: { find: async () => undefined, listLedgerReady: async () => [{ saleId, putVersion: 3 }] },
   products: { listLines: async () => [] },
   timedSales: {
     find: () =>

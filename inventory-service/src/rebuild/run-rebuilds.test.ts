@@ -11,7 +11,7 @@ function setUp(saleIds: string[]) {
   let atOnce = 0;
   let most = 0;
   const deps = {
-    sales: { listLedgerReady: async () => saleIds },
+    sales: { listLedgerReady: async () => saleIds.map((saleId) => ({ saleId, putVersion: 1 })) },
     ledger: {
       saleStates: async () => saleIds.map((id) => (inDoubt.has(id) ? 'fenced' : 'live')),
     },

@@ -32,7 +32,10 @@ export function createRebuildRunner(deps: RunRebuildsDeps): () => Promise<void> 
 
   /** Sales to be tried now. */
   async function look(): Promise<string[]> {
-    const inDoubt = await findInDoubt(deps, await deps.sales.listLedgerReady());
+    const inDoubt = await findInDoubt(
+      deps,
+      (await deps.sales.listLedgerReady()).map(({ saleId }) => saleId),
+    );
     deps.metrics.noteInDoubt(inDoubt.length);
     for (const saleId of waits.keys()) if (!inDoubt.includes(saleId)) waits.delete(saleId);
     return inDoubt.filter((saleId) => deps.clock.now() >= (waits.get(saleId)?.untilMs ?? 0));

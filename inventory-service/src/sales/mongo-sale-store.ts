@@ -9,6 +9,7 @@ interface SaleDocument {
   kind: 'standing';
   settingsVersion: number;
   ledgerReady?: boolean;
+  putVersion?: number;
   createdAt: Date;
 }
 
@@ -20,6 +21,7 @@ const schema = new mongoose.Schema<SaleDocument>(
     kind: { type: String, required, enum: ['standing'] },
     settingsVersion: { type: Number, required },
     ledgerReady: { type: Boolean },
+    putVersion: { type: Number },
     createdAt: { type: Date, required },
   },
   { strict: 'throw', versionKey: false, collection: 'sales' },
@@ -59,13 +61,16 @@ export function createMongoSaleStore(mongo: Mongo): SaleStore {
       return fromDocument(sale);
     },
 
-    markLedgerReady: async (saleId) => {
-      await callMongo(() => sales.updateOne({ _id: saleId }, { $set: { ledgerReady: true } }));
+    markPut: async (saleId, settingsVersion) => {
+      const change = { $set: { ledgerReady: true }, $max: { putVersion: settingsVersion } };
+      await callMongo(() => sales.updateOne({ _id: saleId }, change));
     },
 
     listLedgerReady: async () => {
-      const found = await callMongo(() => sales.find({ ledgerReady: true }, { _id: 1 }).lean());
-      return found.map(({ _id }) => _id);
+      const found = await callMongo(() =>
+        sales.find({ ledgerReady: true }, { _id: 1, putVersion: 1 }).lean(),
+      );
+      return found.map(({ _id, putVersion = 0 }) => ({ saleId: _id, putVersion }));
     },
   };
 }

@@ -5,7 +5,7 @@ import { standingSettings } from './sale.ts';
 import type { SaleStore } from './sale-store.ts';
 
 export interface PutStandingDeps {
-  sales: Pick<SaleStore, 'raiseSettingsVersion' | 'markLedgerReady'>;
+  sales: Pick<SaleStore, 'raiseSettingsVersion' | 'markPut'>;
   products: Pick<ProductStore, 'listLines'>;
   ledger: Pick<StockLedger, 'putSale'>;
 }
@@ -20,5 +20,5 @@ export async function putStanding(deps: PutStandingDeps, merchantId: string): Pr
   const lines = await deps.products.listLines(merchantId);
   requireDone(await deps.ledger.putSale(standingSettings(sale, lines), !sale.ledgerReady));
   // Before any unit of the sale can be sold: a ledger that forgets it later has lost it.
-  if (!sale.ledgerReady) await deps.sales.markLedgerReady(sale.id);
+  await deps.sales.markPut(sale.id, sale.settingsVersion);
 }

@@ -15,7 +15,13 @@ function given(options: {
   const raised: string[] = [];
   const woken: string[] = [];
   const deps: FollowDeps = {
-    sales: { listLedgerReady: async () => [...new Set(options.committed.map((c) => c.saleId))] },
+    sales: {
+      listLedgerReady: async () =>
+        [...new Set(options.committed.map((c) => c.saleId))].map((saleId) => ({
+          saleId,
+          putVersion: 1,
+        })),
+    },
     movements: {
       listCommitments: async (saleId) => options.committed.filter((c) => c.saleId === saleId),
       listCommitmentsSince: async (at) => {

@@ -28,7 +28,7 @@ export async function followRecentMovements(deps: FollowDeps): Promise<void> {
 
 /** Raises what any movement has and the ledger lacks: it may have forgotten old ones. */
 export async function followAllMovements(deps: FollowDeps): Promise<void> {
-  for (const saleId of await deps.sales.listLedgerReady())
+  for (const { saleId } of await deps.sales.listLedgerReady())
     await followSale(deps, saleId, await deps.movements.listCommitments(saleId));
 }
 

@@ -50,7 +50,7 @@ const deps = {
       settingsVersion: 1,
       ledgerReady: true,
     }),
-    markLedgerReady: async () => undefined,
+    markPut: async () => undefined,
     listLedgerReady: async () => [],
   },
   movements: {

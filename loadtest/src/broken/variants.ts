@@ -192,6 +192,23 @@ export const variants: readonly BrokenVariant[] = [
     ],
   },
   {
+    name: 'old-settings-kept',
+    breaks: 'a ledger that was set back keeps the prices and pauses that it had',
+    expected: ['I13'],
+    patches: [
+      {
+        file: admitServer,
+        find: 'const fenced = new Set([...outdated, ...lostOrders.keys()]);',
+        replace: 'const fenced = new Set(lostOrders.keys());',
+      },
+      {
+        file: 'inventory-service/src/audit/auditor.ts',
+        find: 'if (counters.settingsVersion < sale.putVersion)',
+        replace: 'if (counters.settingsVersion < -sale.putVersion)',
+      },
+    ],
+  },
+  {
     name: 'recording-releases-own-hold',
     breaks: 'recording an order that is there already gives its own units back',
     expected: ['I1', 'I2', 'I6'],

@@ -1,4 +1,6 @@
+import { timedSettings } from '@quicksale/inventory-service/src/sales/timed-sale.ts';
 import type { Order } from '@quicksale/shared/orders';
+
 import type { Shop } from './shop.ts';
 
 const over = ['FAILED', 'CANCELLED', 'EXPIRED', 'REFUNDED'];
@@ -17,6 +19,13 @@ export function findUnfinished(shop: Shop): string[] {
     for (const { orderId, expiresAt } of sale?.holds.values() ?? [])
       if (expiresAt > 0) open.push(`I10: ${orderId} has a deadline, and is neither paid nor over`);
     if (!sale || sale.settings.fenced) open.push(`I6: the sale ${id} is not open`);
+    const stored = mongo.sales.get(id);
+    const put = stored && timedSettings(stored);
+    if (
+      put?.settingsVersion !== sale?.settings.settingsVersion ||
+      put?.state !== sale?.settings.state
+    )
+      open.push(`I13: the ledger has old settings of the sale ${id}`);
     for (const { productId, lastUnit } of mongo.movements.values())
       if ((sale?.lines.get(productId)?.last ?? 0) < lastUnit && sale?.lines.has(productId))
         open.push(`I1: the ledger lacks units of ${productId}`);

@@ -5,6 +5,10 @@ import { repairs } from '@quicksale/inventory-service/src/audit/drift.ts';
 import { answerCreated } from '@quicksale/inventory-service/src/holds/answer-created.ts';
 import type { RebuildDeps } from '@quicksale/inventory-service/src/rebuild/rebuild-sale.ts';
 import { rebuildNow } from '@quicksale/inventory-service/src/rebuild/run-rebuilds.ts';
+import type { AdvanceDeps } from '@quicksale/inventory-service/src/sales/advance-sale.ts';
+import { changeSale } from '@quicksale/inventory-service/src/sales/change-sale.ts';
+import { runSales } from '@quicksale/inventory-service/src/sales/run-sales.ts';
+import type { SaleChange } from '@quicksale/inventory-service/src/sales/sale-changes.ts';
 import {
   followAllMovements,
   followRecentMovements,
@@ -22,6 +26,7 @@ import {
   ordersOver,
   pageOfSale,
   pagesOfSale,
+  salesOver,
 } from './simulated-mongo.ts';
 
 export type InventoryProcess = ReturnType<typeof startInventoryProcess>;
@@ -37,14 +42,8 @@ export function startInventoryProcess(shop: Surroundings, life: Life) {
   const { ledger } = connected;
   const bus = shop.bus.connect(life);
   const movements = movementsOver(line, mongo);
-  const timedSales = {
-    find: async (id: string) => shop.sales.find((sale) => sale.id === id),
-    wake: async () => undefined,
-  };
-  const sales = {
-    find: async () => undefined,
-    listLedgerReady: () => line.read('sales', () => shop.sales.map(({ id }) => id)),
-  };
+  const timedSales = salesOver(line, mongo);
+  const sales = { find: async () => undefined, listLedgerReady: timedSales.listLedgerReady };
 
   const owning = (orders: readonly Order[]) =>
     orders.flatMap(({ units, inventoryStatus, ...order }): OwningOrder[] =>
@@ -105,6 +104,20 @@ export function startInventoryProcess(shop: Surroundings, life: Life) {
   every(life, 'follows movements', 2_500, () => followRecentMovements(following));
   every(life, 'follows all movements', 6_000, () => followAllMovements(following));
 
+  // A sale has all its units from its beginning, and is over after the end of all histories.
+  const unmoved = () => Promise.reject(new Error('nothing moves between sales here'));
+  const advancing = {
+    ...{ timedSales, movements, ledger, clock },
+    sales: { raiseSettingsVersion: unmoved, markPut: unmoved },
+    products: {
+      findByIds: async () => [],
+      ...{ listLines: unmoved, raiseVersion: unmoved, claim: unmoved },
+      ...{ dropClaim: unmoved, moveToSale: unmoved },
+    },
+    houseOrders: { make: unmoved },
+  } satisfies AdvanceDeps;
+  every(life, 'goes on with sales', 1_000, () => runSales({ ...advancing, log }));
+
   every(
     life,
     'audits',
@@ -147,6 +160,17 @@ export function startInventoryProcess(shop: Surroundings, life: Life) {
 
   return {
     life,
+    /** A pause, or its end. */
+    change: (saleId: string, decide: SaleChange) =>
+      changeSale(
+        advancing,
+        async () => {
+          const sale = await timedSales.find(saleId);
+          if (!sale) throw new Error(`there is no sale ${saleId}`);
+          return sale;
+        },
+        decide,
+      ),
     /** New stock: the movement is the commitment, the ledger follows. */
     restock: async (saleId: string, productId: string, units: number, operationId: string) => {
       const movement = await movements.append({

@@ -39,8 +39,17 @@ export function ledgerServerOver(
         ({ admitted }) => runs.forEach((run) => admitted.set(run.shard, run.runId)),
         true,
       ),
-    findUnknown: (saleIds) =>
-      plain('known sales', (server) => saleIds.filter((saleId) => !saleOf(server, saleId))),
+    findForgotten: (sales) =>
+      plain('known sales', (server) => {
+        const known = sales.map((sale) => ({ ...sale, at: saleOf(server, sale.saleId)?.settings }));
+        const isOutdated = ({ at, putVersion }: (typeof known)[number]) =>
+          at !== undefined && (at.settingsVersion ?? 0) < putVersion;
+        const ids = (some: typeof known) => some.map(({ saleId }) => saleId);
+        return {
+          unknown: ids(known.filter(({ at }) => !at)),
+          outdated: ids(known.filter(isOutdated)),
+        };
+      }),
     findMissing: (orders) =>
       plain('missing orders', (server) => ({
         records: orders.filter(({ id, saleId }) => !saleOf(server, saleId)?.holds.has(id)),
@@ -112,6 +121,7 @@ export function ledgerBooksOver(
           epoch: sale.settings.epoch,
           nowMs: world.now(),
           records: sale.holds.size,
+          settingsVersion: sale.settings.settingsVersion ?? 0,
           perBuyerLimit: sale.settings.perBuyerLimit ?? 0,
           products: new Map(products),
         };

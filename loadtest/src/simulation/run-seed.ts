@@ -105,12 +105,14 @@ function drawSales({ random, now }: World): TimedSale[] {
     perBuyerLimit: random.isLikely(0.4) ? 1 + random.integer(3) : 0,
     holdMs: random.isLikely(0.5) ? 1_500 + random.integer(3_000) : 0,
     durability: random.isLikely(0.25) ? 'fast' : 'safe',
-    items: Array.from({ length: 1 + random.integer(2) }, (__, item) => ({
-      productId: hex('b', sale * 2 + item),
-      ...{ sku: 'S', name: 'N', price: 1_000 + random.integer(9_000) },
-      stock: 1 + random.integer(5),
-      ...{ allotted: 0, rounds: 0 },
-    })),
+    items: Array.from({ length: 1 + random.integer(2) }, (__, item) => {
+      const stock = 1 + random.integer(5);
+      return {
+        productId: hex('b', sale * 2 + item),
+        ...{ sku: 'S', name: 'N', price: 1_000 + random.integer(9_000) },
+        ...{ stock, allotted: stock, rounds: 0 },
+      };
+    }),
     stage: 'ready',
     ...{ settingsVersion: 1, putVersion: 1, ledgerReady: true, revision: 1 },
     ...{ createdAt: at, updatedAt: at },
@@ -157,6 +159,7 @@ function build(
   const { memory, admitted, runId } = ledger.current();
   for (let shard = 0; shard < shards; shard += 1) admitted.set(shard, runId);
   for (const sale of sales) {
+    shop.mongo.sales.set(sale.id, sale);
     memory.putSale(timedSettings(sale), true);
     for (const { productId, stock } of sale.items) {
       memory.raise(sale.id, productId, stock);

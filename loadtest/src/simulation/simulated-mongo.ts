@@ -1,3 +1,6 @@
+import type { SaleStore } from '@quicksale/inventory-service/src/sales/sale-store.ts';
+import type { TimedSale } from '@quicksale/inventory-service/src/sales/timed-sale.ts';
+import type { TimedSaleStore } from '@quicksale/inventory-service/src/sales/timed-sale-store.ts';
 import type {
   Arrival,
   Commitment,
@@ -25,6 +28,7 @@ import type { Store, World } from './world.ts';
 /** What MongoDB has: it forgets nothing that it has acknowledged. */
 export interface SimulatedMongo {
   orders: ReturnType<typeof createMemoryOrderStore>;
+  sales: Map<string, TimedSale>;
   movements: Map<string, Movement>;
   payments: Map<string, Payment>;
   paymentEvents: Map<string, { applied: boolean }>;
@@ -37,6 +41,7 @@ export interface SimulatedMongo {
 
 export const createSimulatedMongo = (): SimulatedMongo => ({
   orders: createMemoryOrderStore(),
+  sales: new Map(),
   movements: new Map(),
   payments: new Map(),
   paymentEvents: new Map(),
@@ -171,7 +176,30 @@ export const paymentsOver = (line: MongoLine, { payments }: SimulatedMongo): Pay
     ),
 });
 
-type UsedMovements = Omit<MovementStore, 'listOfProduct' | 'lastUnit'>;
+type UsedSales = Pick<TimedSaleStore, 'find' | 'save' | 'findDue' | 'wake'> &
+  Pick<SaleStore, 'listLedgerReady'>;
+
+export const salesOver = (line: MongoLine, { sales }: SimulatedMongo): UsedSales => ({
+  find: (id) => line.read('sales.find', () => sales.get(id)),
+  save: (sale) =>
+    line.write('sales.save', () => {
+      if (sales.get(sale.id)?.revision !== sale.revision) return undefined;
+      const next = { ...sale, revision: sale.revision + 1 };
+      sales.set(sale.id, next);
+      return next;
+    }),
+  findDue: (at, limit) =>
+    line.read('sales.findDue', () =>
+      [...sales.values()].filter(({ runAt }) => runAt && runAt <= at).slice(0, limit),
+    ),
+  wake: async () => undefined,
+  listLedgerReady: () =>
+    line.read('sales.ready', () =>
+      [...sales.values()].map(({ id: saleId, putVersion }) => ({ saleId, putVersion })),
+    ),
+});
+
+type UsedMovements = Omit<MovementStore, 'listOfProduct'>;
 
 export function movementsOver(line: MongoLine, { movements }: SimulatedMongo): UsedMovements {
   const all = () => [...movements.values()];
@@ -204,6 +232,8 @@ export function movementsOver(line: MongoLine, { movements }: SimulatedMongo): U
         if (!movements.has(movement.id)) movements.set(movement.id, movement);
       }),
     append: (arrival) => line.write('movements.append', () => append(arrival)),
+    lastUnit: (saleId, productId) =>
+      line.read('movements.lastUnit', () => highest(saleId, productId)),
     findById: (id) => line.read('movements.findById', () => movements.get(id)),
     listCommitments: (saleId) =>
       line.read('movements.ofSale', () => commitments((one) => one.saleId === saleId)),
