@@ -30,7 +30,7 @@ describe('the simulation names what is broken', () => {
       process.execPath,
       [
         join(copy, 'loadtest/src/simulation/main.ts'),
-        ...['--seeds', '2000', '--workers', '1', '--stop-at-first'],
+        ...['--seeds', '5000', '--workers', '1', '--stop-at-first'],
       ],
       { encoding: 'utf8' },
     );

@@ -28,9 +28,9 @@ export function brewTrouble(shop: Shop, invariants: Invariants): Trouble {
   const { random } = world;
   const counts = new Map<string, number>();
   const endsMs = world.now() + 1_500 + random.integer(longestMs);
-  world.weather = random.pick(weathers);
-  // A third of the histories is about the ledger.
+  // A third of the histories is about the ledger; what lands late is what meets its repair.
   const losesLedger = random.isLikely(0.34);
+  world.weather = random.pick(losesLedger ? weathers.slice(1) : weathers);
   const perStep = random.pick(losesLedger ? [0.006, 0.015] : [0, 0.002, 0.006, 0.015]);
   let hasStopped = false;
 
