@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Operation } from './history.ts';
 import type { Answered, Operate } from './operate.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../seeded-random.ts';
 import type { Shop } from './shops.ts';
 import type { ChaosSystem } from './system.ts';
 
@@ -34,26 +34,26 @@ export async function visit(deps: BuyerDeps): Promise<void> {
   const userId = deps.chooseUser(random);
   const token = deps.system.signIn('CUSTOMER', userId);
   const wish = { shop, userId, token, key: random.hex(16), items: wantedItems(random, shop) };
-  const isTwin = random.chance(0.15);
+  const isTwin = random.isLikely(0.15);
   const [order] = await Promise.all([
     placeUntilFinal(deps, wish),
     isTwin ? placeUntilFinal(deps, wish) : undefined,
-    isTwin && random.chance(0.3) ? placeUntilFinal(deps, changed(wish)) : undefined,
+    isTwin && random.isLikely(0.3) ? placeUntilFinal(deps, changed(wish)) : undefined,
   ]);
-  if (random.chance(0.05)) await place(deps, changed(wish));
+  if (random.isLikely(0.05)) await place(deps, changed(wish));
   const orderId = order?.outcome === 'ok' ? order.orderId : undefined;
   if (!orderId) return;
-  if (random.chance(0.1)) await place(deps, wish);
+  if (random.isLikely(0.1)) await place(deps, wish);
   if (shop.kind === 'paid') await settle(deps, wish, orderId);
   else await live(deps, wish, orderId);
-  if (random.chance(0.1)) await place(deps, wish);
+  if (random.isLikely(0.1)) await place(deps, wish);
 }
 
 function wantedItems(random: SeededRandom, { productIds }: Shop): Wish['items'] {
-  const chosen = random.chance(0.3) ? productIds : [random.pick(productIds)];
+  const chosen = random.isLikely(0.3) ? productIds : [random.pick(productIds)];
   return chosen.map((productId) => ({
     productId,
-    quantity: random.chance(0.7) ? 1 : random.integer(2, 3),
+    quantity: random.isLikely(0.7) ? 1 : random.between(2, 3),
   }));
 }
 
@@ -79,33 +79,33 @@ async function insist(
   for (let tried = 1; ; tried += 1) {
     const { operation } = await ask();
     if (operation.outcome !== 'unknown' || tried >= tries || signal.aborted) return operation;
-    await sleep(random.integer(...stepMs));
+    await sleep(random.between(...stepMs));
   }
 }
 
 /** An order without payment: watched, given up, packed. */
 async function live(deps: BuyerDeps, wish: Wish, orderId: string): Promise<void> {
   const { random } = deps;
-  if (random.chance(0.6)) await follow(deps, wish, orderId);
-  if (random.chance(0.35)) await cancel(deps, wish, orderId);
-  else if (random.chance(0.25)) await fulfil(deps, wish, orderId);
+  if (random.isLikely(0.6)) await follow(deps, wish, orderId);
+  if (random.isLikely(0.35)) await cancel(deps, wish, orderId);
+  else if (random.isLikely(0.25)) await fulfil(deps, wish, orderId);
 }
 
 /** An order that has to be paid: paid, refused, given up, let go, or several at once. */
 async function settle(deps: BuyerDeps, wish: Wish, orderId: string): Promise<void> {
   const { random } = deps;
-  if (random.chance(0.15)) return;
+  if (random.isLikely(0.15)) return;
   // Some come when the deadline does.
-  if (random.chance(0.15)) await sleep(wish.shop.holdMs - random.integer(300, 900));
-  if (random.chance(0.15)) {
+  if (random.isLikely(0.15)) await sleep(wish.shop.holdMs - random.between(300, 900));
+  if (random.isLikely(0.15)) {
     await Promise.all([pay(deps, wish, orderId), cancel(deps, wish, orderId)]);
     return;
   }
   await pay(deps, wish, orderId);
-  if (random.chance(0.2)) await cancel(deps, wish, orderId);
-  else if (random.chance(0.15)) await refund(deps, wish, orderId);
-  else if (random.chance(0.2)) await fulfil(deps, wish, orderId);
-  else if (random.chance(0.5)) await read(deps, wish, orderId);
+  if (random.isLikely(0.2)) await cancel(deps, wish, orderId);
+  else if (random.isLikely(0.15)) await refund(deps, wish, orderId);
+  else if (random.isLikely(0.2)) await fulfil(deps, wish, orderId);
+  else if (random.isLikely(0.5)) await read(deps, wish, orderId);
 }
 
 const methods = [
@@ -150,7 +150,7 @@ async function cancel(deps: BuyerDeps, wish: Wish, orderId: string): Promise<voi
   const { operate, random } = deps;
   const { userId, token, items } = wish;
   const [first] = items;
-  const isPart = first && first.quantity > 1 && random.chance(0.5);
+  const isPart = first && first.quantity > 1 && random.isLikely(0.5);
   const body = isPart ? { items: [{ ...first, quantity: 1 }] } : {};
   const key = random.hex(16);
   const ask = (one: string) =>
@@ -164,7 +164,7 @@ async function cancel(deps: BuyerDeps, wish: Wish, orderId: string): Promise<voi
       ),
     );
   // Some press twice.
-  await Promise.all([ask(key), random.chance(0.2) ? ask(key) : undefined]);
+  await Promise.all([ask(key), random.isLikely(0.2) ? ask(key) : undefined]);
 }
 
 /** The merchant packs it, as far as it goes. */
@@ -172,7 +172,7 @@ async function fulfil(deps: BuyerDeps, wish: Wish, orderId: string): Promise<voi
   const { operate, random } = deps;
   const { merchantId: userId, saleId } = wish.shop;
   const token = deps.system.signIn('MERCHANT', userId);
-  const steps = ['PROCESSING', 'SHIPPED', 'DELIVERED'].slice(0, random.integer(1, 3));
+  const steps = ['PROCESSING', 'SHIPPED', 'DELIVERED'].slice(0, random.between(1, 3));
   for (const wanted of steps) {
     const body = { status: wanted, ...(wanted === 'SHIPPED' && { trackingNumber: 'QS-1' }) };
     const { outcome } = await insist(deps, () =>
@@ -212,6 +212,6 @@ async function follow(deps: BuyerDeps, wish: Wish, orderId: string): Promise<voi
   for (let looked = 0; looked < 20 && !deps.signal.aborted; looked += 1) {
     const { operation } = await read(deps, wish, orderId);
     if (operation.outcome === 'ok' && operation.told?.status !== 'PENDING') return;
-    await sleep(deps.random.integer(100, 400));
+    await sleep(deps.random.between(100, 400));
   }
 }

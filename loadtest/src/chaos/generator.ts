@@ -3,7 +3,7 @@ import { visit, type BuyerDeps } from './buyer.ts';
 import type { History } from './history.ts';
 import { runMerchant } from './merchant.ts';
 import { createOperate } from './operate.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../seeded-random.ts';
 import type { Shop } from './shops.ts';
 import type { ChaosSystem } from './system.ts';
 
@@ -35,7 +35,7 @@ export function startLoad(options: {
   const stopping = new AbortController();
   const { signal } = stopping;
   const chooseUser = (random: SeededRandom) => {
-    if (users.length > 20 && random.chance(0.4)) return random.pick(users.slice(-100));
+    if (users.length > 20 && random.isLikely(0.4)) return random.pick(users.slice(-100));
     const user = random.hex(24);
     users.push(user);
     known.add(user);
@@ -44,7 +44,7 @@ export function startLoad(options: {
 
   async function runBuyer(deps: BuyerDeps): Promise<void> {
     while (!signal.aborted) {
-      await sleep(deps.random.integer(...pauseMs));
+      await sleep(deps.random.between(...pauseMs));
       await visit(deps);
     }
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answered, Operate } from './operate.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../seeded-random.ts';
 import type { Shop } from './shops.ts';
 import type { ChaosSystem } from './system.ts';
 
@@ -24,12 +24,12 @@ export async function runMerchant(
     for (let tried = 0; tried < tries; tried += 1) {
       const { operation } = await ask();
       if (operation.outcome !== 'unknown') return;
-      await sleep(random.integer(200, 800));
+      await sleep(random.between(200, 800));
     }
   }
 
   while (!signal.aborted) {
-    await sleep(random.integer(600, 1_800));
+    await sleep(random.between(600, 1_800));
     if (signal.aborted) return;
     const productId = random.pick(shop.productIds);
     const path = `/api/inventory/products/${productId}`;
@@ -38,10 +38,10 @@ export async function runMerchant(
     const available = read.operation.told?.available;
     if (available === undefined || Number.isNaN(available)) continue;
     // It stays sold out for a while.
-    if (!random.chance(available < lowStock ? 0.5 : 0.1)) continue;
-    if (read.tag && random.chance(0.3)) {
+    if (!random.isLikely(available < lowStock ? 0.5 : 0.1)) continue;
+    if (read.tag && random.isLikely(0.3)) {
       const now = Number(read.body.stock);
-      const wanted = Math.max(0, now + random.integer(-Math.min(available, 5), 12));
+      const wanted = Math.max(0, now + random.between(-Math.min(available, 5), 12));
       // Not again: what was read is old then.
       await operate(
         { type: 'set-stock', ...of, wanted },
@@ -49,7 +49,7 @@ export async function runMerchant(
       );
       continue;
     }
-    const [units, key] = [random.integer(4, 12), random.hex(16)];
+    const [units, key] = [random.between(4, 12), random.hex(16)];
     const body = { units, reason: 'restock' };
     await insist(() =>
       operate(

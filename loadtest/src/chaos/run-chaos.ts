@@ -11,7 +11,7 @@ import { runNemesis, type FaultBudget, type InjectedFault } from './nemesis/neme
 import { awaitRest, endFaults, type Rest } from './quiesce.ts';
 import { openStores, type Stores } from './read-stores.ts';
 import { recoveryTimes } from './recovery.ts';
-import { seededRandom } from './seeded-random.ts';
+import { seededRandom } from '../seeded-random.ts';
 import { openShops, type Shop } from './shops.ts';
 import { startChaosSystem } from './system.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../seeded-random.ts';
 import type { ChaosSystem } from './system.ts';
 
 export const shopKinds = ['standing', 'limited', 'paid', 'fast', 'window'] as const;

@@ -3,6 +3,7 @@ import type { HoldRecord } from '@quicksale/shared/stock-ledger';
 import { attemptName, type Acknowledged, type History } from './buyers.ts';
 import type { Shop } from './shop.ts';
 import type { LedgerServer } from './simulated-ledger.ts';
+import { statusGraph } from '../status-graph.ts';
 
 /** What is watched while the simulation runs; each sentence begins with the invariant that it breaks. */
 export interface Invariants {
@@ -25,16 +26,6 @@ export interface Invariants {
   /** Things that were not judged, because the ledger had lost data. */
   excused(): number;
 }
-
-/** The status graph, as the design has it. */
-const graph: Readonly<Record<string, readonly string[]>> = {
-  PENDING: ['CONFIRMED', 'AWAITING_PAYMENT', 'FAILED', 'CANCELLED', 'EXPIRED'],
-  AWAITING_PAYMENT: ['CONFIRMED', 'CANCELLED', 'EXPIRED'],
-  CONFIRMED: ['PROCESSING', 'CANCELLED', 'REFUNDED'],
-  PROCESSING: ['SHIPPED', 'CANCELLED', 'REFUNDED'],
-  SHIPPED: ['DELIVERED', 'REFUNDED'],
-  DELIVERED: ['REFUNDED'],
-};
 
 export function createInvariants(shop: Shop, history: History): Invariants {
   const { world, mongo } = shop;
@@ -97,7 +88,7 @@ export function createInvariants(shop: Shop, history: History): Invariants {
     steps.forEach((step, index) => {
       if (step.version !== index + 1) violate(`I7: ${id} has no version ${index + 1}`);
       const from = steps[index - 1]?.to;
-      if (from !== undefined && from !== step.to && !graph[from]?.includes(step.to))
+      if (from !== undefined && from !== step.to && !statusGraph[from]?.includes(step.to))
         violate(`I7: ${id} went from ${from} to ${step.to}`);
     });
     if (steps.at(-1)?.to !== status || steps.length !== version)

@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runSeed } from './run-seed.ts';
-import { addUp, describe, noSeeds, notMet, type Sum } from './sum.ts';
+import { addUp, inWords, noSeeds, notMet, type Sum } from './sum.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -60,7 +60,7 @@ async function playAll(): Promise<void> {
     workers === 1 ? play(from, until, 1) : playElsewhere(from + index, until, workers),
   );
   const sum = (await Promise.all(shares)).reduce(addUp, noSeeds);
-  for (const line of describe(sum, (Date.now() - startedMs) / 1_000)) say(line);
+  for (const line of inWords(sum, (Date.now() - startedMs) / 1_000)) say(line);
   process.exitCode = sum.broken.length > 0 || notMet(sum).length > 0 ? 1 : 0;
 }
 

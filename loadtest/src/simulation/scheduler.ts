@@ -1,5 +1,6 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises';
-import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
+import type { Random } from '@quicksale/shared/process';
+import { seededRandom, type SeededRandom } from '../seeded-random.ts';
 
 /** A process in one of its lives: with its death everything that it was about to do is forgotten. */
 export interface Life {
@@ -13,7 +14,7 @@ export interface Life {
  * that follows from it at once has been done. So one seed is one history.
  */
 export interface Scheduler {
-  random: SeededRandom;
+  random: SeededRandom & Random;
   /** Milliseconds since the epoch; passes with the steps and never while code runs. */
   now(): number;
   steps(): number;
@@ -37,7 +38,7 @@ const longestStepMs = 3;
 const startMs = Date.UTC(2026, 0, 1);
 
 export function createScheduler(seed: number, write?: (line: string) => void): Scheduler {
-  const random = createSeededRandom(seed);
+  const random = { ...seededRandom(seed), objectId: countedIds() };
   const ready: Event[] = [];
   /** By time. */
   const coming: Event[] = [];
@@ -93,5 +94,15 @@ export function createScheduler(seed: number, write?: (line: string) => void): S
       await endOfTurn();
       return true;
     },
+  };
+}
+
+/** Ids as of one machine that makes all of them: seconds, then a counter. */
+function countedIds(): Random['objectId'] {
+  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
+  let ids = 0;
+  return (nowMs) => {
+    ids += 1;
+    return hex(Math.floor(nowMs / 1_000), 8) + hex(ids, 16);
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { runSeed } from './run-seed.ts';
-import { addUp, describe as print, noSeeds, notMet } from './sum.ts';
+import { addUp, inWords, noSeeds, notMet } from './sum.ts';
 
 describe('the simulation', () => {
   it('plays the same history for a seed, step by step', async () => {
@@ -24,7 +24,7 @@ describe('the simulation', () => {
       ...{ seeds: 3, steps: 30, excused: 3, longestSettledMs: 5, counts: { kill: 6 } },
       broken: [{ seed: 2, violations: ['I4: gone', 'I1: odd'] }],
     });
-    const lines = print(sum, 1);
+    const lines = inWords(sum, 1);
     expect(lines).toContain('seed 2: I4: gone and 1 more');
     expect(lines).toContain('  again, step by step: npm run simulate -- --seed 2');
     expect(lines.at(-1)).toBe('1 of 3 seeds broke an invariant');

@@ -44,14 +44,14 @@ const wanted = [
   ...['ledger fails over', 'mongo away', 'kafka away', 'provider away', 'events again'],
   ...['topics replayed', 'created', 'unknown', 'sold_out', 'limit', 'fenced', 'not_admitted'],
   ...['pay paid', 'pay not_payable', 'cancel cancelled', 'refund refunded', 'SHIPPED done'],
-  ...['restocked', 'house done'],
+  ...['restocked', 'house done', 'pause changed', 'resume changed', 'paused'],
 ];
 
 export const notMet = ({ seeds, counts }: Pick<Sum, 'seeds' | 'counts'>): string[] =>
   seeds < 100 ? [] : wanted.filter((what) => counts[what] === undefined);
 
 /** For people: figures, then the seeds that broke something, with how to play them again. */
-export function describe(sum: Sum, seconds: number): string[] {
+export function inWords(sum: Sum, seconds: number): string[] {
   const counts = Object.entries(sum.counts).sort(([, a], [, b]) => b - a);
   return [
     `${sum.seeds} seeds, ${sum.steps} steps in ${seconds.toFixed(1)} s (${(sum.seeds / seconds).toFixed(0)} seeds/s); ` +

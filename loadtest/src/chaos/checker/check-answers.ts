@@ -21,7 +21,7 @@ export function checkAnswers(evidence: Evidence, index: Index, findings: Finding
 
 /** I12: nobody is told "sold out" under a key that holds a reservation. */
 function checkSoldOut(
-  { userId, key, invokedWall, orderId: _, ...operation }: Operation,
+  { id: operationId, userId, key, invokedWall }: Operation,
   { losses }: Evidence,
   { ordersByKey, attempts }: Index,
   findings: Findings,
@@ -35,7 +35,7 @@ function checkSoldOut(
     else
       findings.violation(
         'I12',
-        `operation ${operation.id} was told "sold out" under the key of order ${order.id}`,
+        `operation ${operationId} was told "sold out" under the key of order ${order.id}`,
       );
   }
 }

@@ -1,16 +1,7 @@
 import type { Operation } from '../history.ts';
+import { statusGraph } from '../../status-graph.ts';
 import type { StatusEvent, StoredOrder } from './store-state.ts';
 import { some, type Evidence, type Findings, type Index } from './verdict.ts';
-
-/** The statuses that may follow each; the checker's own statement of it. */
-const edges: Readonly<Record<string, readonly string[]>> = {
-  PENDING: ['CONFIRMED', 'AWAITING_PAYMENT', 'FAILED', 'CANCELLED', 'EXPIRED'],
-  AWAITING_PAYMENT: ['CONFIRMED', 'CANCELLED', 'EXPIRED'],
-  CONFIRMED: ['PROCESSING', 'CANCELLED', 'REFUNDED'],
-  PROCESSING: ['SHIPPED', 'CANCELLED', 'REFUNDED'],
-  SHIPPED: ['DELIVERED', 'REFUNDED'],
-  DELIVERED: ['REFUNDED'],
-};
 
 /** I6: nothing waits for ever. `openWork` is what was left when its time was over. */
 export function checkLiveness(evidence: Evidence, findings: Findings): void {
@@ -60,7 +51,7 @@ function checkSteps({ id, status, version, history }: StoredOrder, findings: Fin
   const causes = new Set<string>();
   for (const { from, to, cause } of history) {
     if (from !== before) wrong(`a step from ${from} after ${before}`);
-    if (from !== null && from !== to && !edges[from]?.includes(to)) wrong(`${from} -> ${to}`);
+    if (from !== null && from !== to && !statusGraph[from]?.includes(to)) wrong(`${from} -> ${to}`);
     if (cause && causes.has(cause)) wrong(`${cause} had an effect twice`);
     if (cause) causes.add(cause);
     before = to;

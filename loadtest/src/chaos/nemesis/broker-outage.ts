@@ -6,7 +6,7 @@ export const brokerOutage = faultKind<{ forMs: number }>({
   name: 'broker-outage',
   weight: 1,
   stops: 'kafka',
-  draw: (random) => ({ forMs: random.integer(2_000, 10_000) }),
+  draw: (random) => ({ forMs: random.between(2_000, 10_000) }),
   describe: ({ forMs }) => `kafka away for ${forMs} ms`,
   affects: () => 'confirm',
   inject: async ({ system: { supervisor } }, { forMs }) => {

@@ -9,8 +9,8 @@ export const clockJump = faultKind<{ process: string; shiftMs: number; forMs: nu
   weight: 2,
   draw: (random, { processes }) => ({
     process: random.pick(processes),
-    shiftMs: random.pick([-1, 1]) * random.integer(10_000, most),
-    forMs: random.integer(1_000, 8_000),
+    shiftMs: random.pick([-1, 1]) * random.between(10_000, most),
+    forMs: random.between(1_000, 8_000),
   }),
   describe: ({ process, shiftMs, forMs }) =>
     `${process} ${shiftMs > 0 ? '+' : ''}${Math.round(shiftMs / 1_000)} s for ${forMs} ms`,

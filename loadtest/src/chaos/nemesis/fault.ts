@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../seeded-random.ts';
+import type { SeededRandom } from '../../seeded-random.ts';
 import type { ChaosSystem } from '../system.ts';
 
 /** What a fault needs to do its work. */

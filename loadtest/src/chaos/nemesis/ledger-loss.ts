@@ -51,7 +51,7 @@ export const ledgerSetBack = faultKind<{ byMs: number }>({
   name: 'ledger-set-back',
   weight: 2,
   stops: ledger,
-  draw: (random) => ({ byMs: random.integer(200, 3_000) }),
+  draw: (random) => ({ byMs: random.between(200, 3_000) }),
   describe: ({ byMs }) => `by ${byMs} ms`,
   affects: () => 'place',
   inject: async (stage, { byMs }): Promise<FaultEffect> => {

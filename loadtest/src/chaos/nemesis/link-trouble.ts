@@ -16,11 +16,11 @@ export const linkTrouble = faultKind<Trouble>({
   weight: 6,
   draw: (random, { links }) => {
     const link = random.pick(links);
-    const forMs = random.integer(300, 4_000);
+    const forMs = random.between(300, 4_000);
     const kind = random.pick(['slow', 'blackhole', 'down', 'lost-answers', 'reset'] as const);
     switch (kind) {
       case 'slow':
-        return { link, forMs, breaks: false, trouble: { delayMs: random.integer(20, 900) } };
+        return { link, forMs, breaks: false, trouble: { delayMs: random.between(20, 900) } };
       case 'blackhole':
         return { link, forMs, breaks: false, trouble: { isBlackhole: true } };
       case 'down':

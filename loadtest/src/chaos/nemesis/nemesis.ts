@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SeededRandom } from '../seeded-random.ts';
+import type { SeededRandom } from '../../seeded-random.ts';
 import type { FaultEffect, FaultKind, FaultStage } from './fault.ts';
 import { planFaults, type PlannedFault } from './schedule.ts';
 

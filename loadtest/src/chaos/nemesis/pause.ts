@@ -8,7 +8,7 @@ export const pause = faultKind<{ part: string; forMs: number }>({
   weight: 3,
   draw: (random, { processes }) => ({
     part: random.pick([...processes, ...serverParts]),
-    forMs: random.integer(300, 6_000),
+    forMs: random.between(300, 6_000),
   }),
   describe: ({ part, forMs }) => `${part} for ${forMs} ms`,
   affects: ({ part }) => (isBehindOrders(part) ? 'confirm' : 'place'),

@@ -1,5 +1,5 @@
 import { openKafka, readTopic } from '../raw-topic.ts';
-import { seededRandom } from '../seeded-random.ts';
+import { seededRandom } from '../../seeded-random.ts';
 import { faultKind } from './fault.ts';
 
 const topics = ['order.created', 'inventory.result', 'order.status'] as const;
@@ -10,7 +10,7 @@ const mostEvents = 120;
 export const redelivery = faultKind<{ topic: string; order: number }>({
   name: 'redelivery',
   weight: 2,
-  draw: (random) => ({ topic: random.pick(topics), order: random.integer(1, 1_000_000) }),
+  draw: (random) => ({ topic: random.pick(topics), order: random.between(1, 1_000_000) }),
   describe: ({ topic }) => topic,
   affects: () => 'confirm',
   inject: async ({ system }, { topic: name, order }) => {
@@ -22,7 +22,7 @@ export const redelivery = faultKind<{ topic: string; order: number }>({
       const events = random.shuffled(await readTopic(kafka, topic, lastOfEach));
       const chosen = events
         .slice(0, mostEvents)
-        .flatMap((event) => (random.chance(0.3) ? [event, event] : [event]));
+        .flatMap((event) => (random.isLikely(0.3) ? [event, event] : [event]));
       await producer.connect();
       const messages = random.shuffled(chosen).map(({ key, value, headers }) => ({
         ...{ key, value, headers },

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { seededRandom } from '../seeded-random.ts';
+import { seededRandom } from '../../seeded-random.ts';
 import { faultKinds, findFaultKinds, planFaults, type PlannedFault } from './schedule.ts';
 
 const parts = { processes: ['gateway', 'order-service'], links: ['gateway>redis'] };

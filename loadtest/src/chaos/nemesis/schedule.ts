@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../seeded-random.ts';
+import type { SeededRandom } from '../../seeded-random.ts';
 import { brokerOutage } from './broker-outage.ts';
 import { clockJump } from './clock-jump.ts';
 import type { FaultKind, FaultParts } from './fault.ts';
@@ -47,7 +47,7 @@ export function* planFaults(
 ): Generator<PlannedFault, never> {
   const plan = (kind: FaultKind): PlannedFault => ({
     kind,
-    pauseMs: random.chance(0.2) ? random.integer(...breathMs) : random.integer(...pauseBetweenMs),
+    pauseMs: random.isLikely(0.2) ? random.between(...breathMs) : random.between(...pauseBetweenMs),
     params: kind.draw(random, parts),
   });
   for (const kind of random.shuffled(kinds)) yield plan(kind);
