@@ -16,8 +16,8 @@ type Level = (typeof levels)[number];
 /** Processes of the system tests are heavy: one file at a time. Int files share the servers. */
 const jestArgs: Readonly<Record<Level, readonly string[]>> = {
   unit: [],
-  int: ['--maxWorkers=2', '--testTimeout=30000'],
-  e2e: ['--runInBand', '--testTimeout=30000'],
+  int: ['--maxWorkers=4', '--testTimeout=30000'],
+  e2e: ['--maxWorkers=2', '--testTimeout=30000'],
 };
 
 async function run(): Promise<Tally> {

@@ -88,15 +88,26 @@ describe('admission', () => {
   });
 
   it('a lost key is written back for the rest of its 24 hours, a present one stays', async () => {
-    const [lost, other] = [
+    const [lost, other, cancelled] = [
+      await placeOrder(fixture, saleId, productId),
       await placeOrder(fixture, saleId, productId),
       await placeOrder(fixture, saleId, productId),
     ];
     const { client } = fixture.connection;
-    await client.del(idemKey(lost));
+    // It owns nothing any more; its answer stays the same all the same.
+    await fixture.mongo
+      .db()
+      .collection('orders')
+      .updateOne(
+        { _id: new driver.ObjectId(cancelled.id) },
+        { $set: { inventoryStatus: 'RELEASED' }, $unset: { units: '' } },
+      );
+    await fixture.ledger.release(saleId, [nameUnits(cancelled)]);
+    for (const order of [lost, cancelled]) await client.del(idemKey(order));
     await client.set(idemKey(other), 'somebody else');
     await checkAgain();
-    expect(await client.get(idemKey(lost))).toBe(`${lost.id} ${lost.requestFingerprint}`);
+    for (const order of [lost, cancelled])
+      expect(await client.get(idemKey(order))).toBe(`${order.id} ${order.requestFingerprint}`);
     const ttl = await client.ttl(idemKey(lost));
     expect(ttl).toBeLessThanOrEqual(86_400);
     expect(ttl).toBeGreaterThan(86_000);

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { unavailable } from '@quicksale/shared/errors';
 import { createLogger } from '@quicksale/shared/log';
 import { admitServer, type AdmitDeps } from './admit-server.ts';
-import type { OwningOrder } from './recent-orders.ts';
+import { ownsUnits, type OwningOrder, type RecentOrder } from './recent-orders.ts';
 
 const order = (
   id: string,
@@ -20,7 +20,7 @@ let admitted: string;
 let ready: string[];
 let unknown: string[];
 let outdated: string[];
-let pieces: OwningOrder[][];
+let pieces: RecentOrder[][];
 let missing: { records: string[]; keys: string[] };
 let released: string[];
 let forSale: string[];
@@ -32,7 +32,7 @@ beforeEach(() => {
   missing = { records: [], keys: [] };
 });
 
-const among = (orders: readonly OwningOrder[], ids: readonly string[]) =>
+const among = <T extends RecentOrder>(orders: readonly T[], ids: readonly string[]): T[] =>
   orders.filter(({ id }) => ids.includes(id));
 
 const deps: AdmitDeps = {
@@ -68,7 +68,10 @@ const deps: AdmitDeps = {
     },
     findMissing: async (orders) => {
       calls.push(`check ${orders.map(({ id }) => id).join()}`);
-      return { records: among(orders, missing.records), keys: among(orders, missing.keys) };
+      return {
+        records: among(orders.filter(ownsUnits), missing.records),
+        keys: among(orders, missing.keys),
+      };
     },
     findForSale: async (orders) => {
       calls.push(`forSale ${orders.map(({ id }) => id).join()}`);

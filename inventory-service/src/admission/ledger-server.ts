@@ -1,5 +1,5 @@
 import type { ReadySale } from '../sales/sale-store.ts';
-import type { OwningOrder } from './recent-orders.ts';
+import type { OwningOrder, RecentOrder } from './recent-orders.ts';
 
 /** A shard, and the run of the server that has it at present; a restart has another run id. */
 export interface ShardRun {
@@ -22,13 +22,13 @@ export interface LedgerServer {
   admit(runs: readonly ShardRun[]): Promise<void>;
   /** Those of the sales that the ledger does not know, and those whose settings are older than put. */
   findForgotten(sales: readonly ReadySale[]): Promise<{ unknown: string[]; outdated: string[] }>;
-  /** Those of the orders that have no record, and those that have no idempotency key. */
+  /** Those of the orders that own units and have no record, and those that have no idempotency key. */
   findMissing(
-    orders: readonly OwningOrder[],
-  ): Promise<{ records: OwningOrder[]; keys: OwningOrder[] }>;
+    orders: readonly RecentOrder[],
+  ): Promise<{ records: OwningOrder[]; keys: RecentOrder[] }>;
   /** Those of the orders one of whose units could be given to somebody: it is free, or not issued. */
   findForSale(orders: readonly OwningOrder[]): Promise<OwningOrder[]>;
   /** Writes idempotency keys back, each for what is left of its time; a key that is there stays. */
-  restoreKeys(orders: readonly OwningOrder[], now: Date): Promise<void>;
+  restoreKeys(orders: readonly RecentOrder[], now: Date): Promise<void>;
   fence(saleIds: readonly string[]): Promise<void>;
 }

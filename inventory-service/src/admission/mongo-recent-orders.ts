@@ -1,8 +1,8 @@
 import { mongo as driver } from 'mongoose';
 import { callMongo, type Mongo, translateMongoError } from '@quicksale/shared/mongo';
-import type { OwningOrder, RecentOrders } from './recent-orders.ts';
+import { ownsUnits, type RecentOrder, type RecentOrders } from './recent-orders.ts';
 
-type OrderDocument = Omit<OwningOrder, 'id'> & { _id: driver.ObjectId };
+type OrderDocument = Omit<RecentOrder, 'id'> & { _id: driver.ObjectId };
 
 const projection = {
   saleId: 1,
@@ -12,10 +12,6 @@ const projection = {
   inventoryStatus: 1,
   units: 1,
 } as const;
-const owning = {
-  inventoryStatus: { $in: ['PENDING', 'RESERVED', 'SOLD'] },
-  units: { $exists: true },
-} satisfies driver.Filter<OrderDocument>;
 const pieceSize = 2_000;
 /** For one piece, not for all of them. */
 const pieceLimitMs = 10_000;
@@ -29,7 +25,7 @@ export function createMongoRecentOrders(mongo: Mongo): RecentOrders {
       // Ids are made in time order, right before the hold.
       const _id = { $gte: driver.ObjectId.createFromTime(Math.floor(from.getTime() / 1000)) };
       const cursor = orders().find(
-        { _id, ...owning },
+        { _id },
         {
           projection,
           batchSize: pieceSize,
@@ -38,7 +34,7 @@ export function createMongoRecentOrders(mongo: Mongo): RecentOrders {
         },
       );
       try {
-        let piece: OwningOrder[] = [];
+        let piece: RecentOrder[] = [];
         for await (const document of cursor) {
           piece.push(fromDocument(document));
           if (piece.length < pieceSize) continue;
@@ -56,13 +52,13 @@ export function createMongoRecentOrders(mongo: Mongo): RecentOrders {
     stillOwning: async (given) => {
       if (given.length === 0) return [];
       const ids = given.map(({ id }) => new driver.ObjectId(id));
-      const filter = { _id: { $in: ids }, ...owning };
+      const filter = { _id: { $in: ids } };
       const found = await callMongo(() => orders().find(filter, { projection }).toArray());
-      return found.map(fromDocument);
+      return found.map(fromDocument).filter(ownsUnits);
     },
   };
 }
 
-function fromDocument({ _id, ...rest }: OrderDocument): OwningOrder {
+function fromDocument({ _id, ...rest }: OrderDocument): RecentOrder {
   return { id: _id.toHexString(), ...rest };
 }

@@ -2,6 +2,7 @@ import { unavailable } from '@quicksale/shared/errors';
 import { askByKey, type RedisCommand, type RedisServers } from '@quicksale/shared/redis';
 import { unitsByProduct, type LedgerKeys } from '@quicksale/shared/stock-ledger';
 import type { LedgerServer, ShardRun } from './ledger-server.ts';
+import { ownsUnits } from './recent-orders.ts';
 
 const keyLifeMs = 24 * 3_600_000;
 
@@ -66,8 +67,9 @@ export function createRedisLedgerServer(servers: RedisServers, keys: LedgerKeys)
     },
 
     findMissing: async (orders) => {
+      const owning = orders.filter(ownsUnits);
       const [records, idempotencyKeys] = await Promise.all([
-        ask(orders.map(({ saleId, id }) => ['hexists', keys.sale(saleId).holds, id])),
+        ask(owning.map(({ saleId, id }) => ['hexists', keys.sale(saleId).holds, id])),
         ask(
           orders.map(({ saleId, idempotencyDigest }) => [
             'exists',
@@ -76,7 +78,7 @@ export function createRedisLedgerServer(servers: RedisServers, keys: LedgerKeys)
         ),
       ]);
       return {
-        records: orders.filter((_, index) => records[index] !== 1),
+        records: owning.filter((_, index) => records[index] !== 1),
         keys: orders.filter(
           ({ idempotencyDigest }, index) => idempotencyDigest && idempotencyKeys[index] !== 1,
         ),

@@ -1,3 +1,4 @@
+import { countBy } from './count-by.ts';
 import type { Verdict } from './checker/check.ts';
 import type { ChaosReport } from './run-chaos.ts';
 
@@ -5,13 +6,14 @@ const mostViolations = 20;
 
 /** What a run came to, line by line. */
 export function printReport(report: ChaosReport, say: (line: string) => void): void {
-  const { operations, faults, orders, kills, rest, recoveryMs } = report;
+  const { operations, faults, orders, statuses, kills, rest, recoveryMs } = report;
   const count = (outcome: string) => operations.filter((one) => one.outcome === outcome).length;
   say(
     `${operations.length} operations: ${count('ok')} ok, ${count('fail')} fail, ` +
       `${count('unknown')} unknown; ${orders} orders; ${faults.length} faults, ${kills} kills ` +
       `in ${(report.elapsedMs / 1_000).toFixed(0)} s`,
   );
+  say(`orders: ${inWords(statuses)}`);
   say(
     `refusals: ${tally(operations.flatMap(({ outcome, code }) => (outcome === 'fail' && code ? [code] : [])))}`,
   );
@@ -45,14 +47,10 @@ export function printVerdict({ violations, excused }: Verdict, say: (line: strin
   );
 }
 
-function tally(names: readonly string[]): string {
-  const groups = [...Map.groupBy(names, (name) => name)].map(
-    ([name, all]) => [name, all.length] as const,
-  );
-  return (
-    groups
-      .sort((a, b) => b[1] - a[1])
-      .map(([name, times]) => `${name} ${times}`)
-      .join(', ') || 'none'
-  );
-}
+const tally = (names: readonly string[]): string => inWords(countBy(names));
+
+const inWords = (counts: ReadonlyMap<string, number>): string =>
+  [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .map(([name, times]) => `${name} ${times}`)
+    .join(', ') || 'none';

@@ -12,6 +12,7 @@ import { awaitRest, endFaults, type Rest } from './quiesce.ts';
 import { openStores, type Stores } from './read-stores.ts';
 import { recoveryTimes } from './recovery.ts';
 import { seededRandom } from '../seeded-random.ts';
+import { countBy } from './count-by.ts';
 import { openShops, type Shop } from './shops.ts';
 import { startChaosSystem } from './system.ts';
 
@@ -33,6 +34,8 @@ export interface ChaosReport extends Verdict {
   faults: InjectedFault[];
   operations: readonly Operation[];
   orders: number;
+  /** How many of them came to stand where. */
+  statuses: ReadonlyMap<string, number>;
   kills: number;
   rest: Rest;
   recoveryMs: number[];
@@ -90,11 +93,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       ...aboutSales(shops),
     };
     saveEvidence(directory, evidence);
+    const orders = evidence.state.orders.filter(({ kind }) => kind === 'order');
     return {
       ...check(evidence),
       ...{ faults, rest, elapsedMs },
       operations: history.ended,
-      orders: evidence.state.orders.filter(({ kind }) => kind === 'order').length,
+      orders: orders.length,
+      statuses: countBy(orders.map(({ status }) => status)),
       kills: faults.reduce((sum, { kills = 0 }) => sum + kills, 0),
       recoveryMs: recoveryTimes(history.ended, faults),
     };

@@ -1,5 +1,8 @@
 import { admitServer } from '@quicksale/inventory-service/src/admission/admit-server.ts';
-import type { OwningOrder } from '@quicksale/inventory-service/src/admission/recent-orders.ts';
+import {
+  ownsUnits,
+  type RecentOrder,
+} from '@quicksale/inventory-service/src/admission/recent-orders.ts';
 import { createAuditor } from '@quicksale/inventory-service/src/audit/auditor.ts';
 import { repairs } from '@quicksale/inventory-service/src/audit/drift.ts';
 import { answerCreated } from '@quicksale/inventory-service/src/holds/answer-created.ts';
@@ -45,15 +48,11 @@ export function startInventoryProcess(shop: Surroundings, life: Life) {
   const timedSales = salesOver(line, mongo);
   const sales = { find: async () => undefined, listLedgerReady: timedSales.listLedgerReady };
 
-  const owning = (orders: readonly Order[]) =>
-    orders.flatMap(({ units, inventoryStatus, ...order }): OwningOrder[] =>
-      units &&
-      (inventoryStatus === 'PENDING' ||
-        inventoryStatus === 'RESERVED' ||
-        inventoryStatus === 'SOLD')
-        ? [{ ...order, inventoryStatus, units: [...units] }]
-        : [],
-    );
+  const recent = (orders: readonly Order[]) =>
+    orders.map(({ units, ...order }): RecentOrder => ({
+      ...order,
+      ...(units && { units: [...units] }),
+    }));
   every(life, 'checks the ledger server', 1_000, () =>
     admitServer({
       ...{ sales, clock, log },
@@ -61,12 +60,12 @@ export function startInventoryProcess(shop: Surroundings, life: Life) {
       recentOrders: {
         async *since() {
           for (const { id } of shop.sales)
-            for await (const page of pagesOfSale(line, mongo, id)) yield owning(page);
+            for await (const page of pagesOfSale(line, mongo, id)) yield recent(page);
         },
         stillOwning: (given) =>
           line.read('orders.stillOwning', async () => {
             const found = await mongo.orders.findByIds(given.map(({ id }) => id));
-            return owning(found);
+            return recent(found).filter(ownsUnits);
           }),
       },
     }),

@@ -1,5 +1,8 @@
 import type { LedgerServer as AdmittedServer } from '@quicksale/inventory-service/src/admission/ledger-server.ts';
-import type { OwningOrder } from '@quicksale/inventory-service/src/admission/recent-orders.ts';
+import {
+  ownsUnits,
+  type OwningOrder,
+} from '@quicksale/inventory-service/src/admission/recent-orders.ts';
 import type {
   BookedRecord,
   LedgerBooks,
@@ -52,7 +55,9 @@ export function ledgerServerOver(
       }),
     findMissing: (orders) =>
       plain('missing orders', (server) => ({
-        records: orders.filter(({ id, saleId }) => !saleOf(server, saleId)?.holds.has(id)),
+        records: orders
+          .filter(ownsUnits)
+          .filter(({ id, saleId }) => !saleOf(server, saleId)?.holds.has(id)),
         keys: orders.filter(
           ({ saleId, idempotencyDigest: digest }) =>
             digest && !server.memory.state.idem.has(keys.idem(saleId, digest)),

@@ -13,9 +13,7 @@ export function lookAtWords(shop: Shop, history: History, invariants: Invariants
     invariants.isExcused(id) || (invariants.hasLost() && fast.has(id));
   const orders = new Map(mongo.orders.look().map((order) => [order.id, order]));
   for (const { orderId, what } of history.contradictions)
-    // A key holds a reservation as long as its order owns units; a cancelled one's may be forgotten.
-    if (!isExcused(orderId) && orders.get(orderId)?.units?.length)
-      world.violate(`${what}, of ${orderId}`);
+    if (!isExcused(orderId)) world.violate(`${what}, of ${orderId}`);
   for (const told of history.told)
     if (!isExcused(told.id) && !isSo(shop, orders, told))
       world.violate(`I4: told "${told.what}" of ${told.id}, and it is not so`);
