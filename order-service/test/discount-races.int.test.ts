@@ -7,7 +7,7 @@ import type { OrderClient } from './order-fixture.ts';
 jest.setTimeout(600_000);
 
 /** How often each race is run; the last use x 50 buyers twenty times as often. */
-const rounds = Number(process.env.DISCOUNT_RACE_ROUNDS ?? 5);
+const rounds = Number(process.env.DISCOUNT_RACE_ROUNDS ?? 3);
 const racers = 50;
 
 interface Answer {

@@ -5,7 +5,7 @@ import { openLedger, type LedgerFixture } from './ledger-fixture.ts';
 import { ledgerWithClock, runModel, scriptFolder, type Fault } from './ledger-model.ts';
 
 jest.setTimeout(3_600_000);
-const runs = Number(process.env.MODEL_RUNS ?? 15);
+const runs = Number(process.env.MODEL_RUNS ?? 10);
 const seed = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31));
 
 let fixture: LedgerFixture;
