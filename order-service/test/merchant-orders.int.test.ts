@@ -7,7 +7,7 @@ import { startOrders, type OrderFixture } from './order-fixture.ts';
 jest.setTimeout(600_000);
 
 /** Orders of one merchant; 100,000 for the figures. */
-const count = Number(process.env.MERCHANT_ORDERS ?? 5_000);
+const count = Number(process.env.MERCHANT_ORDERS ?? 12_000);
 const rare = 10;
 /** Later ones of others, so that the merchant's are not among the newest of all. */
 const strangers = 2_000;
