@@ -3,10 +3,10 @@ import { eventually } from '@quicksale/shared/testing';
 import { heldUnits, snapshotOf, storedOrders, unrecordedCount } from './books.ts';
 import { startSystem, type System } from './system.ts';
 
-const buyers = Number(process.env.KILL_BUYERS ?? 600);
+const buyers = Number(process.env.KILL_BUYERS ?? 450);
 const stock = Math.floor((buyers * 2) / 3);
 /** Buyers arrive over this time, so that the kill falls among them. */
-const arrivalMs = 3_000;
+const arrivalMs = 2_500;
 
 describe(`kill -9 while ${buyers} buyers want ${stock} units`, () => {
   let system: System;

@@ -13,7 +13,7 @@ import { runJest, type Tally } from './run-jest.ts';
 const levels = ['unit', 'int', 'e2e'] as const;
 type Level = (typeof levels)[number];
 
-/** Processes of the system tests are heavy: one file at a time. Int files share the servers. */
+/** Files at a time that keep two cores busy: system tests start many processes, others wait a lot. */
 const jestArgs: Readonly<Record<Level, readonly string[]>> = {
   unit: [],
   int: ['--maxWorkers=4', '--testTimeout=30000'],
@@ -26,16 +26,18 @@ async function run(): Promise<Tally> {
   if (level === 'int' || level === 'e2e') return withServers((env) => runLevel(level, args, env));
   if (level !== undefined) throw new Error(`npm test -- ${levels.join('|')} [jest arguments]`);
   const checked = await check();
-  const simulated = await simulate();
+  // Servers mostly wait while they start.
+  const simulating = simulate();
   const tested = await withServers((env) =>
-    withAnswersWatched(env, async (watched) =>
-      sum(await runLevel('int', [], watched), await runLevel('e2e', [], watched)),
-    ),
+    withAnswersWatched(env, async (watched) => {
+      await simulating;
+      return sum(await runLevel('int', [], watched), await runLevel('e2e', [], watched));
+    }),
   );
-  return sum(sum(checked, simulated), tested);
+  return sum(sum(checked, await simulating), tested);
 }
 
-/** Plays as many histories as three minutes allow, with nothing beside it; that is one more test. */
+/** Plays as many histories as three minutes allow; that is one more test. */
 async function simulate(): Promise<Tally> {
   const passed = await runCommand(process.execPath, [
     'loadtest/src/simulation/main.ts',

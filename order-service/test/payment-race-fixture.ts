@@ -29,7 +29,7 @@ import { openHolds, type HeldSale, type HoldFixture } from './hold-fixture.ts';
 import { expectOrderBalance } from './payment-books.ts';
 
 export const price = 4999;
-export const rounds = Number(process.env.RACE_ROUNDS ?? 50);
+export const rounds = Number(process.env.RACE_ROUNDS ?? 30);
 /** Rounds that run at the same time, each on an order of its own. */
 const abreast = 20;
 

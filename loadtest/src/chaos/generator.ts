@@ -7,8 +7,8 @@ import type { SeededRandom } from '../seeded-random.ts';
 import type { Shop } from './shops.ts';
 import type { ChaosSystem } from './system.ts';
 
-const buyersAtOnce = 12;
-const pauseMs = [20, 160] as const;
+const buyersAtOnce = 10;
+const pauseMs = [40, 240] as const;
 
 export interface Load {
   /** Lets everybody finish what they do. */

@@ -7,15 +7,20 @@ import { StackError } from './stack-error.ts';
 // Below the range from which systems take the ports of outgoing connections (32768 and up on
 // Linux): there, a port that is free now could be taken while its server is being restarted.
 const firstFreePort = 20_000;
-const lastFreePort = 31_999;
+const portsPerWorker = 1_500;
+// Jest numbers its workers from 1. Each has a range of its own, lest it takes a port whose owner, in
+// another one, has not begun to listen yet or was just killed.
+const workers = 8;
+const worker = Number(process.env.JEST_WORKER_ID ?? 0) % workers;
 const handedOut = new Set<number>();
 
-/** Ports nobody listens on; no two calls in this process get the same one. */
+/** Ports nobody listens on; no two calls in this process, or in two test workers, get the same one. */
 export async function findFreePorts(count: number): Promise<number[]> {
   const held: { port: number; server: Server }[] = [];
   try {
     while (held.length < count) {
-      const port = firstFreePort + Math.floor(Math.random() * (lastFreePort - firstFreePort + 1));
+      const nth = worker * portsPerWorker + Math.floor(Math.random() * portsPerWorker);
+      const port = firstFreePort + nth;
       const server = handedOut.has(port) ? undefined : await listenOn(port);
       if (server !== undefined) {
         handedOut.add(port);
