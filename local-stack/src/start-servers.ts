@@ -128,7 +128,7 @@ async function choosePort(
   standard: number,
 ): Promise<number> {
   if (options.ports === 'free' && !options.env[variable]) {
-    const [port = 0] = await findFreePorts(1);
+    const [port = 0] = await findFreePorts(1, options.env);
     return port;
   }
   const port = readPort(options.env, variable, standard);

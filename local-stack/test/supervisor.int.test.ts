@@ -18,7 +18,7 @@ const env = { PATH: process.env.PATH };
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quicksale-supervisor-'));
   supervisor = await createSupervisor({ pidFolder: folder, env });
-  [port = 0] = await findFreePorts(1);
+  [port = 0] = await findFreePorts(1, process.env);
 });
 afterEach(async () => {
   await supervisor.stop();
@@ -106,7 +106,7 @@ describe('supervisor', () => {
   });
 
   test('starts a part after those it needs and stops it before them', async () => {
-    const [otherPort = 0] = await findFreePorts(1);
+    const [otherPort = 0] = await findFreePorts(1, process.env);
     const order: string[] = [];
     supervisor.on('up', ({ name }) => order.push(name));
     const needs = {

@@ -231,7 +231,7 @@ it('tells Stripe the version that it was written for, and nothing of this machin
 });
 
 it('says that Stripe is unreachable', async () => {
-  const [port] = await findFreePorts(1);
+  const [port] = await findFreePorts(1, process.env);
   const away = createStripeProvider({ ...secrets, apiUrl: `http://127.0.0.1:${port}` });
   const unreachable = { code: 'dependency-unavailable' };
   const owned = { userId, token: 'pm_1' };

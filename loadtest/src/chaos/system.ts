@@ -90,7 +90,7 @@ export async function startChaosSystem(options: {
   try {
     const variables = [...serviceTable.map(({ prefix }) => `${prefix}_ADMIN_PORT`)];
     for (const { prefix, port } of serviceTable) if (port) variables.push(`${prefix}_PORT`);
-    const free = await findFreePorts(variables.length + 2);
+    const free = await findFreePorts(variables.length + 2, env);
     const ports: Record<string, string> = Object.fromEntries(
       variables.map((variable, index) => [variable, String(free[index + 2])]),
     );

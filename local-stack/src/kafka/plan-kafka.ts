@@ -33,7 +33,7 @@ async function archiveClasses(plan: Plan, program: KafkaProgram): Promise<void> 
     await makeClassArchive({
       program,
       runOnce: async (folder, javaOptions) => {
-        const [broker = 0, controller = 0] = await findFreePorts(2);
+        const [broker = 0, controller = 0] = await findFreePorts(2, plan.env);
         const part = await createKafkaPart({
           program,
           ports: { broker, controller },

@@ -13,7 +13,7 @@ export async function ledgerServerPart(
 ): Promise<{ part: PartOptions; url: string }> {
   const cacheFolder = serverCacheFolder(env);
   const program = await obtainRedis({ cacheFolder, env, waiting: () => undefined });
-  const [port = 0] = await findFreePorts(1);
+  const [port = 0] = await findFreePorts(1, env);
   const place = { dataFolder: join(folder, 'redis-ledger'), logFolder: folder };
   const part = await createRedisPart({ role: 'redis-ledger', port, program, ...place });
   return { part, url: `redis://127.0.0.1:${port}` };

@@ -42,7 +42,7 @@ export async function startLedgerCluster(options: {
   try {
     const cacheFolder = serverCacheFolder(env);
     const program = await obtainRedis({ cacheFolder, env, waiting: () => undefined });
-    const ports = await findFreePorts(2 * masters);
+    const ports = await findFreePorts(2 * masters, env);
     const nodes = Array.from({ length: masters }, (_, index) => ({
       name: `redis-ledger-${index + 1}`,
       port: ports[2 * index] ?? 0,

@@ -107,7 +107,7 @@ async function serviceEnvironment(
 
 async function choosePorts(options: StartServicesOptions): Promise<Record<string, number>> {
   const variables = serviceTable.flatMap(portVariables);
-  const free = options.ports === 'free' ? await findFreePorts(variables.length) : [];
+  const free = options.ports === 'free' ? await findFreePorts(variables.length, options.env) : [];
   const chosen: Record<string, number> = {};
   for (const [index, { variable, standard }] of variables.entries()) {
     const port = readPort(options.env, variable, free[index] ?? standard);

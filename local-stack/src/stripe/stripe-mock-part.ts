@@ -17,7 +17,7 @@ export async function stripeMockPart(
   const { command } = await obtainStripeMock(env);
   await mkdir(folder, { recursive: true });
   // Unless told where, it opens a fixed port for HTTPS as well, on every address.
-  const [port = 0, httpsPort = 0] = await findFreePorts(2);
+  const [port = 0, httpsPort = 0] = await findFreePorts(2, env);
   const part: PartOptions = {
     name: 'stripe-mock',
     command,

@@ -5,10 +5,20 @@ import { findFreePorts, isPortFree, readPort, requireFreePort } from './ports.ts
 
 describe('ports', () => {
   test('finds different free ports below the range of outgoing connections', async () => {
-    const ports = [...(await findFreePorts(10)), ...(await findFreePorts(10))];
+    const ports = [
+      ...(await findFreePorts(10, process.env)),
+      ...(await findFreePorts(10, process.env)),
+    ];
     expect(new Set(ports).size).toBe(20);
     expect(Math.max(...ports)).toBeLessThan(32_768);
     expect(await isPortFree(ports[0] ?? 0)).toBe(true);
+  });
+
+  test('gives test workers ports that no other one gets', async () => {
+    const [first, second] = await Promise.all(
+      ['1', '2'].map((id) => findFreePorts(50, { JEST_WORKER_ID: id })),
+    );
+    expect(Math.max(...(first ?? []))).toBeLessThan(Math.min(...(second ?? [])));
   });
 
   test('says who holds a taken port and which variable moves it', async () => {

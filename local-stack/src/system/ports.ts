@@ -8,14 +8,16 @@ import { StackError } from './stack-error.ts';
 // Linux): there, a port that is free now could be taken while its server is being restarted.
 const firstFreePort = 20_000;
 const portsPerWorker = 1_500;
-// Jest numbers its workers from 1. Each has a range of its own, lest it takes a port whose owner, in
-// another one, has not begun to listen yet or was just killed.
 const workers = 8;
-const worker = Number(process.env.JEST_WORKER_ID ?? 0) % workers;
 const handedOut = new Set<number>();
 
-/** Ports nobody listens on; no two calls in this process, or in two test workers, get the same one. */
-export async function findFreePorts(count: number): Promise<number[]> {
+/**
+ * Ports nobody listens on; no two calls in this process get the same one. Jest numbers its workers
+ * from 1: each has a range of its own, lest it takes a port whose owner, in another one, has not begun
+ * to listen yet or was just killed.
+ */
+export async function findFreePorts(count: number, env: Environment): Promise<number[]> {
+  const worker = Number(env.JEST_WORKER_ID ?? 0) % workers;
   const held: { port: number; server: Server }[] = [];
   try {
     while (held.length < count) {
