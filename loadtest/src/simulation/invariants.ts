@@ -233,9 +233,9 @@ export function createInvariants(shop: Shop, history: History): Invariants {
   }
 
   /**
-   * Whether somebody had a sold unit before. A ledger that was set back to then is not for sale with
-   * it, so it is admitted; but when that order's release is done again the unit is free. The unit index
-   * keeps it from being sold, and the auditor closes the sale.
+   * Whether somebody else had a sold unit before. In a ledger that was set back to that time it is in
+   * his record, so it is not for sale and the server is admitted; when his release is done again it is
+   * free. The unit index keeps it from being sold twice, and the auditor closes the sale.
    */
   const hadOther = (byId: ReadonlyMap<string, Order>, ownerId: string, unit: string) =>
     [...byId.values()].some(
